@@ -1,0 +1,141 @@
+# imagate: one Makefile, non-recursive. `make help` lists what it does.
+#   V=1 shows the commands, CC=clang takes the other compiler, CASES='gate-*' picks VM cases,
+#   DESTDIR= and PREFIX= are honoured by install.
+
+PREFIX     ?= /usr
+SYSCONFDIR ?= /etc
+BUILD      ?= build
+CC         ?= gcc
+LIBEXEC     = $(PREFIX)/lib/imagate
+UNITDIR     = $(PREFIX)/lib/systemd/system
+DRACUTDIR   = $(PREFIX)/lib/dracut/modules.d/90imagate
+
+# -- what the machine needs; each goal asks for its own through packages.sh -------------
+export DEBIAN_FRONTEND = noninteractive
+deps = images/packages $(1)
+
+WARN    = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+          -Wformat=2 -Wpointer-arith -Wundef
+HARDEN  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fstack-clash-protection \
+          -fcf-protection
+CPPFLAGS += -D_GNU_SOURCE -Isrc
+CFLAGS  ?= -O2 -g
+CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
+
+ROOMS   = core base kernel tpm crypto label gate cli
+src_of  = $(sort $(wildcard src/$(1)/*.c))
+obj_of  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call src_of,$(1)))
+
+GATE_OBJ = $(foreach r,core base kernel tpm crypto label gate,$(call obj_of,$(r)))
+CLI_OBJ  = $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ)) $(call obj_of,cli)
+GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-rc -lcrypto -lkeyutils -linih -lsystemd
+CLI_LIBS  = $(GATE_LIBS) -ljson-c
+
+.PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
+        check-fuzz check-all bench clean deps-build deps-test deps-vm
+.DELETE_ON_ERROR:
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-6s %s\n'
+endif
+
+all: $(BUILD)/imagate-gate $(BUILD)/imagate
+
+help:
+	@echo 'make all          build imagate-gate and imagate'
+	@echo 'make install      into DESTDIR and PREFIX (default /usr)'
+	@echo 'make demo         build everything, then show it at work in a virtual machine'
+	@echo 'make check        all tests that CI runs; ends with "N passed, N failed"'
+	@echo 'make check-unit   unit tests under ASan/UBSan, structure tests, software TPM tests'
+	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists"
+	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
+	@echo 'make check-all    make check and the long campaigns'
+	@echo 'make bench        against dracut masterkey+integrity, in one run'
+	@echo 'make clean        remove $(BUILD)'
+
+# -- compiling ------------------------------------------------------------------------
+# Changed flags rebuild everything that they shape.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL)' | cmp -s - $@ || \
+	  echo '$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL)' > $@
+.PHONY: FORCE
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | deps-build
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/imagate-gate: $(GATE_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
+
+$(BUILD)/imagate: $(CLI_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
+
+# -- tests: the same rooms once more, under the sanitizers ------------------------------
+SAN      = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_OBJ  = $(patsubst $(BUILD)/obj/%,$(BUILD)/san/%,$(filter-out %/main.o,$(GATE_OBJ)))
+UNIT     = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+TPM_TEST = $(patsubst tests/tpm/%.c,$(BUILD)/tpm/%,$(sort $(wildcard tests/tpm/test_*.c)))
+FUZZ     = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+TEST_CFLAGS = -std=gnu11 $(WARN) -Wno-missing-prototypes -DFIXTURES='"tests/unit/fixtures"'
+
+$(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
+	$(say) SAN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(SAN) $(WARN) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -lcmocka $(GATE_LIBS)
+
+$(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -lcmocka -pthread $(GATE_LIBS)
+
+FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_ROOMS = $(foreach r,core base crypto,$(call src_of,$(r)))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ROOMS) | deps-test
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_ROOMS) -lcrypto -linih
+
+check-unit: deps-test
+	+@tests/run-unit "$(MAKE)"
+
+check-fuzz: deps-test
+	+@tests/run-fuzz "$(MAKE)"
+
+check-vm: deps-vm
+	+@tests/run-vm "$(MAKE)"
+
+# check = everything CI can afford. One tally for all, so that the last line counts all.
+check: deps-test
+	+@tests/run-all "$(MAKE)" unit
+
+check-all: deps-test deps-vm
+	+@tests/run-all "$(MAKE)" unit fuzz vm
+
+deps-build deps-test deps-vm:
+	@images/packages $(@:deps-%=%)
+
+# -- installing ------------------------------------------------------------------------
+install: all
+	install -D -m 0755 $(BUILD)/imagate-gate $(DESTDIR)$(LIBEXEC)/imagate-gate
+	install -D -m 0755 $(BUILD)/imagate $(DESTDIR)$(PREFIX)/bin/imagate
+
+uninstall:
+	rm -f $(DESTDIR)$(LIBEXEC)/imagate-gate $(DESTDIR)$(PREFIX)/bin/imagate
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

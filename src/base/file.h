@@ -1,0 +1,36 @@
+/* Files read with a cap and written so that a power cut leaves the old or the new one.
+ * Paths are relative to a directory fd (a leading '/' is skipped): tests pass a fixture
+ * tree, the gate passes / or /sysroot. All return 0 or -errno unless said otherwise. */
+#ifndef IMAGATE_BASE_FILE_H
+#define IMAGATE_BASE_FILE_H
+
+#include "base/clean.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Read-only, O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK, regular files only (-EINVAL otherwise). */
+MUST_CHECK int file_open(int root, const char *path, int *ret_fd);
+/* The same, with symlinks resolved as if root were "/" (openat2, RESOLVE_IN_ROOT). */
+MUST_CHECK int file_open_in_root(int root, const char *path, int *ret_fd);
+
+/* Whole content, NUL-terminated behind the length; -EFBIG above max. Works on files of
+ * /proc and /sys that say size 0. *ret is malloc'ed. */
+MUST_CHECK int file_read(int root, const char *path, size_t max, char **ret, size_t *ret_len);
+MUST_CHECK int file_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
+
+/* Temporary name in the same directory, fsync, rename, fsync of the directory. The
+ * directory must exist. */
+MUST_CHECK int file_write_atomic(int root, const char *path, const void *bytes, size_t len,
+                                 mode_t mode);
+/* One write() of the whole, for kernel files; -EIO on a short write. */
+MUST_CHECK int file_poke(int root, const char *path, const void *bytes, size_t len);
+
+bool file_exists(int root, const char *path);
+
+/* Names ending in suffix in a directory, sorted, at most max; each into names[i]
+ * (NAME_MAX+1 bytes). Returns the count, or -errno; -E2BIG if there are more. */
+MUST_CHECK int dir_list(int root, const char *path, const char *suffix, char names[][256], int max);
+
+#endif

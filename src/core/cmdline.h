@@ -1,0 +1,45 @@
+/* The kernel command line, read as the kernel reads it: lib/cmdline.c next_arg(),
+ * kernel/params.c (quotes, '-' and '_' alike in names, "--" ends the kernel's part). */
+#ifndef IMAGATE_CORE_CMDLINE_H
+#define IMAGATE_CORE_CMDLINE_H
+
+#include "core/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CMDLINE_MAX 4096 /* COMMAND_LINE_SIZE is 2048 on x86; others differ */
+
+/* One word: pointers into the caller's buffer, not NUL-terminated. value is NULL where
+ * there is no '='. Quotes are stripped as next_arg() strips them. */
+struct cmdline_word {
+	const char *name;
+	size_t name_len;
+	const char *value;
+	size_t value_len;
+};
+
+struct cmdline_iter {
+	const char *next, *end;
+};
+
+void cmdline_begin(struct cmdline_iter *it, const char *text, size_t len);
+bool cmdline_next(struct cmdline_iter *it, struct cmdline_word *ret);
+bool cmdline_name_is(const struct cmdline_word *w, const char *name);
+
+struct cmdline {
+	enum stage stage;      /* imagate.stage=; the last one counts */
+	bool stage_bad;        /* it was given, and is no stage */
+	char stage_word[32];   /* as it was given, for the message */
+	char appraise[16];     /* last ima_appraise=, "" if none */
+	char lsm[256];         /* last lsm=; valid if has_lsm */
+	bool has_lsm;
+	bool evm_fix;          /* evm=fix */
+	bool ima_policy;       /* ima_policy=, ima_tcb or ima_appraise_tcb was given */
+	char init[256];        /* init=, "" if none */
+	bool truncated;        /* a value did not fit its field: treat as unknown */
+};
+
+void cmdline_parse(const char *text, size_t len, struct cmdline *ret);
+
+#endif

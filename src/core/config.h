@@ -1,0 +1,59 @@
+/* /etc/imagate/imagate.conf of the initramfs. Sections and keys are listed once, in
+ * config.c; the manual page's table is tested against it. Pure: the INI reader hands
+ * in one (section, key, value) at a time. */
+#ifndef IMAGATE_CORE_CONFIG_H
+#define IMAGATE_CORE_CONFIG_H
+
+#include "core/pcr.h"
+#include "core/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_PATH_LEN 128
+
+/* What happens where the stage is enforce and something is missing. In lower stages the
+ * boot always goes on, degraded. Zero stops. */
+enum on_failure { ON_FAILURE_STOP = 0, ON_FAILURE_DEGRADE };
+/* What a stop is. Zero is rescue: the initramfs's emergency mode. */
+enum on_stop { ON_STOP_RESCUE = 0, ON_STOP_POWEROFF, ON_STOP_REBOOT };
+enum preflight_mode { PREFLIGHT_FULL = 0, PREFLIGHT_LABELS, PREFLIGHT_OFF };
+/* Where the master key comes from. PLAIN_FILE is for development and benchmarks only;
+ * it never comes with a floor above fix. */
+enum key_source { KEY_SOURCE_TPM = 0, KEY_SOURCE_FILE, KEY_SOURCE_NONE };
+
+struct config {
+	enum stage stage;      /* [gate] stage: what runs if the command line asks for none. Default enforce */
+	enum stage floor;      /* [gate] floor: the lowest stage that still gets the key. Default = stage */
+	enum on_stop on_stop;  /* [gate] stop = rescue | poweroff | reboot */
+	enum preflight_mode preflight; /* [gate] preflight = full | labels | off */
+	unsigned tpm_wait;     /* [tpm] wait: seconds to wait for the device, 0..120. Default 10 */
+	struct pcr_selection pcrs; /* [tpm] pcrs, what `imagate seal` binds to. Default sha256:0,2,4,7 */
+	enum key_source key_source; /* [key] source = tpm | file | none (certificates only) */
+	char seal[CONFIG_PATH_LEN];     /* [key] seal = /etc/imagate/seal.pem */
+	char x509_evm[CONFIG_PATH_LEN]; /* [key] x509-evm: directory of *.der; "" = none */
+	char x509_ima[CONFIG_PATH_LEN]; /* [key] x509-ima: the same for IMA */
+	char key_file[CONFIG_PATH_LEN]; /* [key] file: raw master key, only with source = file */
+	char policy[CONFIG_PATH_LEN];   /* [policy] file = /etc/imagate/policy */
+	char measure_policy[CONFIG_PATH_LEN]; /* [policy] measure = /etc/imagate/measure.policy */
+	enum on_failure on_key_absent;  /* [recovery] key-absent = stop | degrade */
+	enum on_failure on_key_refused; /* [recovery] key-refused = stop | degrade */
+	enum on_failure on_preflight;   /* [recovery] preflight = stop | degrade */
+	enum on_failure on_policy;      /* [recovery] policy = stop | degrade */
+	uint32_t seen;                  /* which keys were given, to find doubles */
+};
+
+#define CONFIG_ERROR_LEN 160
+
+void config_defaults(struct config *c);
+
+/* One assignment. False: error says what is wrong and what would be right, without
+ * repeating the rejected value. */
+bool config_set(struct config *c, const char *section, const char *key, const char *value,
+                char error[static CONFIG_ERROR_LEN]);
+
+/* After the last assignment: what only makes sense together (floor above stage, relative
+ * paths, a plain key file with a floor above fix, certificates missing with source = none). */
+bool config_check(const struct config *c, char error[static CONFIG_ERROR_LEN]);
+
+#endif

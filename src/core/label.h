@@ -1,0 +1,58 @@
+/* security.ima and security.evm as bytes: what they are, not whether they are true.
+ * Source: security/integrity/integrity.h (enum evm_ima_xattr_type, signature_v2_hdr),
+ * include/uapi/linux/hash_info.h. */
+#ifndef IMAGATE_CORE_LABEL_H
+#define IMAGATE_CORE_LABEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LABEL_MAX 2048 /* an RSA-8192 signature and its header fit */
+
+enum label_kind {
+	LABEL_NONE = 0,
+	LABEL_HASH,      /* type 1 (md5/sha1 by length) or 4 */
+	LABEL_SIGNATURE, /* type 3 */
+	LABEL_VERITY,    /* type 6 */
+	LABEL_HMAC,      /* type 2, security.evm */
+	LABEL_PORTABLE,  /* type 5, security.evm */
+	LABEL_UNKNOWN    /* it is there, and no kernel takes it */
+};
+
+/* enum hash_algo of the kernel's uapi; only what labels use */
+enum hash_algo {
+	HASH_MD5 = 1, HASH_SHA1 = 2, HASH_SHA256 = 4, HASH_SHA384 = 5, HASH_SHA512 = 6,
+	HASH_SHA224 = 7
+};
+
+struct label {
+	enum label_kind kind;
+	int algo;              /* kernel hash_algo number; for HASH and the signatures */
+	const uint8_t *digest; /* HASH: points into the caller's bytes */
+	size_t digest_len;
+	uint32_t keyid;        /* signatures, host order */
+};
+
+/* len 0: LABEL_NONE. Never fails: what does not parse is LABEL_UNKNOWN. */
+void label_parse(const uint8_t *xattr, size_t len, struct label *ret);
+
+/* Bytes of a digest, 0 if this is no algorithm of the list above. */
+size_t hash_algo_size(int algo);
+const char *hash_algo_name(int algo); /* OpenSSL's and the kernel's name: "sha256"; NULL */
+
+/* What became of looking at one file's labels; order is severity. */
+enum label_state {
+	LABEL_STATE_UNKNOWN = 0,
+	LABEL_STATE_GOOD,         /* content matches the hash, security.evm is there */
+	LABEL_STATE_UNVERIFIED,   /* a signature: present, not verified by this version */
+	LABEL_STATE_NO_FILE,
+	LABEL_STATE_MISSING_HASH, /* the kernel's words: causes of audit type 1800 */
+	LABEL_STATE_MISSING_HMAC,
+	LABEL_STATE_INVALID_HASH,
+	LABEL_STATE_MALFORMED,
+	LABEL_STATE_UNREADABLE,
+	LABEL_STATE_COUNT
+};
+const char *label_state_name(enum label_state s);
+
+#endif

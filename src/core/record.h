@@ -1,0 +1,36 @@
+/* /run/imagate/record: what this boot's gate did, for `imagate status` and anybody's grep.
+ * Text, one "key=value" a line, first line "imagate-record=1", documented in imagate-gate(8).
+ * Values hold no newline. Unknown keys are skipped by readers, so that it can grow.
+ *
+ *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
+ *   policy-rules=<n> kernel=<release> secure-boot= lsm= tpm-ms= total-ms=
+ *   step.<name>=<outcome>
+ *   why.<name>=<domain> <code> <operation> | <subject> | <detail>
+ */
+#ifndef IMAGATE_CORE_RECORD_H
+#define IMAGATE_CORE_RECORD_H
+
+#include "core/decide.h"
+#include "core/why.h"
+
+#define RECORD_MAX 16384
+#define RECORD_PATH "/run/imagate/record"
+
+struct record {
+	struct decision decision;
+	struct evidence evidence;
+	struct why why[STEP_COUNT];
+	char policy[CONFIG_PATH_LEN]; /* "" = none in force */
+	unsigned policy_rules;
+	bool evm_hmac, evm_x509;
+	unsigned ima_certs, evm_certs;
+	unsigned tpm_ms, total_ms;   /* wall time: in TPM commands, from start to conclude */
+};
+
+/* Returns the length, 0 if it does not fit. */
+size_t record_format(const struct record *r, char *ret, size_t size);
+/* operation of the whys is cut to a constant "" on parse; the words go to detail. False if
+ * the first line is not a record's, or a line has no '='. */
+bool record_parse(const char *text, size_t len, struct record *ret);
+
+#endif

@@ -1,0 +1,86 @@
+/* The one struct of a boot, and the line of steps over it. */
+#ifndef IMAGATE_GATE_BOOT_H
+#define IMAGATE_GATE_BOOT_H
+
+#include "base/secret.h"
+#include "core/cmdline.h"
+#include "core/config.h"
+#include "core/decide.h"
+#include "core/record.h"
+#include "core/seal.h"
+#include "core/why.h"
+#include "kernel/ima.h"
+#include "kernel/keyring.h"
+#include "label/preflight.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+#define BOOT_CONFIG_PATH "/etc/imagate/imagate.conf"
+#define BOOT_RUN_DIR "/run/imagate"
+#define BOOT_SYSROOT "/sysroot"
+#define BOOT_SYSROOT_READY "sysroot-ready" /* in BOOT_RUN_DIR, made by imagate-sysroot.service */
+
+struct tpm;
+
+struct boot {
+	/* how it was started */
+	bool rehearse;           /* judge only: nothing of the kernel is changed */
+	bool wait_sysroot;       /* sysroot is still being mounted: wait for the event */
+	const char *config_path;
+	const char *sysroot_path;
+	const char *tcti;        /* NULL: /dev/tpmrm0 */
+	int root;                /* "/" */
+	int run_dir;             /* BOOT_RUN_DIR, a tmpfs; -1 when rehearsed */
+
+	/* what was found */
+	struct config config;
+	bool has_config;
+	struct cmdline cmdline;
+	bool has_cmdline;
+	struct seal seal;
+	struct secret master;    /* wiped as soon as the kernel has the EVM key */
+	char *policy_text;
+	size_t policy_len;
+	const char *policy_path; /* which of the two */
+	struct ima_staged staged;
+	struct integrity_rings rings;
+	struct preflight preflight;
+
+	/* what is kept for the record */
+	struct record record;
+	struct timespec started;
+};
+
+/* evidence and whys live in the record: one place */
+#define BOOT_EVIDENCE(b) (&(b)->record.evidence)
+#define BOOT_WHY(b, step) (&(b)->record.why[step])
+
+void boot_init(struct boot *b);
+void boot_end(struct boot *b); /* wipes, closes, frees */
+
+struct stance boot_stance(const struct boot *b);
+
+/* Every step in order; ends with b->record complete. Live, it commits. */
+void line_run(struct boot *b);
+
+/* Steps, one function each: what they return becomes evidence. Live and rehearsed alike,
+ * unless the table in line.c says otherwise. */
+enum outcome step_config(struct boot *b);
+enum outcome step_facts(struct boot *b);
+enum outcome step_unseal(struct boot *b);
+enum outcome step_staging(struct boot *b);
+enum outcome step_staging_rehearsed(struct boot *b);
+enum outcome step_preflight(struct boot *b);
+enum outcome step_decide(struct boot *b);
+enum outcome step_keyrings(struct boot *b);
+enum outcome step_evm(struct boot *b);
+enum outcome step_policy(struct boot *b);
+enum outcome step_conclude(struct boot *b);
+
+/* The words: console lines, journal entry, status, record file. */
+void tell_console(const struct boot *b);
+void tell_journal(const struct boot *b);
+enum outcome tell_record(const struct boot *b, struct why *why);
+
+#endif

@@ -1,0 +1,159 @@
+/* The steps that change the kernel: keyrings, EVM, policy. Each does only what the decision
+ * says, and answers BLOCKED where that is nothing. */
+#include "gate/boot.h"
+
+#include "base/file.h"
+#include "kernel/evm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#define CERTS_MAX 64
+#define CERT_SIZE_MAX (16 * 1024)
+
+static enum outcome add_cert_file(struct boot *b, const char *dir, const char *name, int32_t ring,
+                                  struct why *why)
+{
+	char path[PATH_MAX];
+	CLEAN_FREE char *der = NULL;
+	size_t len;
+	int r;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path)) {
+		why_set(why, WHY_ERRNO, ENAMETOOLONG, "read", name);
+		return OUTCOME_BROKEN;
+	}
+	r = file_read(b->root, path, CERT_SIZE_MAX, &der, &len);
+	if (r < 0) {
+		why_set(why, WHY_ERRNO, -r, "read", path);
+		return OUTCOME_BROKEN;
+	}
+	return keyring_add_cert(ring, (const uint8_t *)der, len, path, why);
+}
+
+static enum outcome add_certs(struct boot *b, const char *dir, int32_t ring, unsigned *ret_count,
+                              struct why *why)
+{
+	char names[CERTS_MAX][256];
+	int n;
+
+	*ret_count = 0;
+	if (!*dir)
+		return OUTCOME_OK;
+	n = dir_list(b->root, dir, ".der", names, CERTS_MAX);
+	if (n <= 0) {
+		why_set(why, WHY_ERRNO, n ? -n : ENOENT, "certificates", dir);
+		why_detail(why, "it is configured and holds no *.der: add the certificate and run "
+		                "'dracut -f', or take the line out of imagate.conf");
+		return n == -ENOENT || n == 0 ? OUTCOME_ABSENT : OUTCOME_BROKEN;
+	}
+	for (int i = 0; i < n; i++) {
+		enum outcome o = add_cert_file(b, dir, names[i], ring, why);
+
+		if (o != OUTCOME_OK)
+			return o;
+	}
+	*ret_count = (unsigned)n;
+	return OUTCOME_OK;
+}
+
+static enum outcome fill_rings(struct boot *b, struct why *why)
+{
+	enum outcome o = keyring_integrity(BOOT_EVIDENCE(b)->facts.rings, &b->rings, why);
+
+	if (o != OUTCOME_OK || !b->record.decision.use_certs)
+		return o;
+	o = add_certs(b, b->config.x509_ima, b->rings.ima, &b->record.ima_certs, why);
+	if (o == OUTCOME_OK)
+		o = add_certs(b, b->config.x509_evm, b->rings.evm, &b->record.evm_certs, why);
+	return o;
+}
+
+enum outcome step_keyrings(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_KEYRINGS);
+	const struct decision *d = &b->record.decision;
+	enum outcome o;
+
+	if (d->verdict == VERDICT_STOP || d->stage <= STAGE_MEASURE)
+		return OUTCOME_BLOCKED;
+	o = keyring_private(why);
+	if (o == OUTCOME_OK)
+		o = fill_rings(b, why);
+	if (o == OUTCOME_OK && d->use_key)
+		o = keyring_load_evm_key(&b->master, b->seal.evm_blob, why);
+	secret_wipe(&b->master);
+	if (o == OUTCOME_OK && d->use_key)
+		/* for those who expect to see it there; EVM does not need it */
+		(void)keyring_link_evm_key(b->rings.evm, NULL);
+	return o;
+}
+
+static bool pins_evm(const struct boot *b)
+{
+	return b->rings.kind == RINGS_USER;
+}
+
+enum outcome step_evm(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_EVM);
+	const struct decision *d = &b->record.decision;
+	bool x509 = d->use_certs && b->record.evm_certs > 0;
+	enum outcome o = OUTCOME_OK;
+
+	if (d->verdict == VERDICT_STOP || (!d->use_key && !x509) ||
+	    BOOT_EVIDENCE(b)->outcome[STEP_KEYRINGS] != OUTCOME_OK)
+		return OUTCOME_BLOCKED;
+	if (pins_evm(b))
+		o = evm_probe_make(b->run_dir, why);
+	if (o == OUTCOME_OK)
+		o = evm_activate(b->root, d->use_key, x509, why);
+	keyring_drop_evm_key();
+	if (o != OUTCOME_OK)
+		return o;
+	b->record.evm_hmac = d->use_key;
+	b->record.evm_x509 = x509;
+	if (pins_evm(b)) {
+		o = evm_probe_touch(b->run_dir, why);
+		if (o == OUTCOME_OK)
+			o = keyring_restrict(b->rings.evm, why);
+	}
+	return o;
+}
+
+/* The verdict so far: a commit step that failed may forbid the policy. */
+static bool policy_still_wanted(const struct boot *b)
+{
+	const struct decision *d = &b->record.decision;
+	const enum outcome *o = b->record.evidence.outcome;
+
+	return d->verdict != VERDICT_STOP && d->load_policy &&
+	       (o[STEP_KEYRINGS] == OUTCOME_OK || d->stage <= STAGE_MEASURE) &&
+	       (o[STEP_EVM] == OUTCOME_OK || o[STEP_EVM] == OUTCOME_BLOCKED ||
+	        o[STEP_EVM] == OUTCOME_PENDING);
+}
+
+enum outcome step_policy(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_POLICY);
+	enum outcome o;
+	bool pin = b->staged.pin_rule;
+
+	if (!policy_still_wanted(b)) {
+		ima_unstage(&b->staged);
+		return OUTCOME_BLOCKED;
+	}
+	b->record.policy_rules = b->staged.rules;
+	o = ima_commit(b->root, &b->staged, why);
+	if (o != OUTCOME_OK)
+		return o;
+	(void)snprintf(b->record.policy, sizeof(b->record.policy), "%s", b->policy_path); /* same size */
+	if (pin) {
+		o = ima_pin(b->run_dir, why);
+		if (o == OUTCOME_OK)
+			o = keyring_restrict(b->rings.ima, why);
+	}
+	return o;
+}

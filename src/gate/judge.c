@@ -1,0 +1,229 @@
+/* The steps that find out: config, facts, unseal, staging, preflight, decide. */
+#include "gate/boot.h"
+
+#include "base/file.h"
+#include "base/ini.h"
+#include "core/policy.h"
+#include "crypto/crypto.h"
+#include "gate/sysroot.h"
+#include "kernel/facts.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+enum outcome step_config(struct boot *b)
+{
+	enum outcome o = ini_config_load(b->root, b->config_path, &b->config,
+	                                 BOOT_WHY(b, STEP_CONFIG));
+
+	b->has_config = o == OUTCOME_OK;
+	return o;
+}
+
+enum outcome step_facts(struct boot *b)
+{
+	enum outcome o = kernel_facts(b->root, &BOOT_EVIDENCE(b)->facts, &b->cmdline,
+	                              BOOT_WHY(b, STEP_FACTS));
+
+	b->has_cmdline = o == OUTCOME_OK;
+	if (b->rehearse && o == OUTCOME_OK) {
+		struct facts *f = &BOOT_EVIDENCE(b)->facts;
+
+		/* The question is what the next boot will do; what this one has used up
+		 * will be fresh again. */
+		if (f->evm == TRI_YES)
+			f->evm_active = TRI_NO;
+		if (f->ima == TRI_YES)
+			f->policy_writable = TRI_YES;
+	}
+	return o;
+}
+
+static enum outcome read_errno(int r, const char *path, struct why *why)
+{
+	why_set(why, WHY_ERRNO, -r, "read", path);
+	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
+}
+
+static enum outcome read_seal(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	int r = file_read(b->root, b->config.seal, SEAL_FILE_MAX, &text, &len);
+
+	if (r < 0) {
+		enum outcome o = read_errno(r, b->config.seal, why);
+
+		if (o == OUTCOME_ABSENT)
+			why_detail(why, "this initramfs carries no seal: run 'imagate seal' on the "
+			                "running system, then 'dracut -f'");
+		return o;
+	}
+	return seal_file_parse(b->config.seal, text, len, &b->seal, why);
+}
+
+static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
+{
+	SECRET payload = { 0 };
+	struct tpm *t = NULL;
+	const uint8_t *master;
+	enum outcome o = tpm_open(b->tcti, b->config.tpm_wait, &t, why);
+
+	if (o != OUTCOME_OK)
+		return o;
+	o = tpm_unseal(t, &b->seal.object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
+	b->record.tpm_ms = tpm_busy_ms(t);
+	tpm_close(&t);
+	if (o != OUTCOME_OK)
+		return o;
+	if (!payload_master(payload.bytes, payload.len, &master)) {
+		why_set(why, WHY_TEXT, 0, "unseal", b->config.seal);
+		why_detail(why, "what was unsealed is not a payload of this version: seal again");
+		return OUTCOME_BROKEN;
+	}
+	return secret_set(&b->master, master, MASTER_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
+}
+
+/* Development and benchmarks: config_check() keeps it away from floors above fix. */
+static enum outcome read_key_file(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	bool ok;
+	int r = file_read(b->root, b->config.key_file, MASTER_KEY_LEN, &text, &len);
+
+	if (r < 0)
+		return read_errno(r, b->config.key_file, why);
+	ok = len == MASTER_KEY_LEN && secret_set(&b->master, text, len);
+	explicit_bzero(text, len);
+	if (ok)
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "read", b->config.key_file);
+	why_detail(why, "a master key file holds exactly 32 bytes");
+	return OUTCOME_BROKEN;
+}
+
+enum outcome step_unseal(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_UNSEAL);
+	struct stance s = boot_stance(b);
+	enum outcome o;
+
+	if (!decide_want_key(&s, BOOT_EVIDENCE(b)))
+		return OUTCOME_BLOCKED;
+	/* the kernel fetches crypto modules for the encrypted key: better now, while the
+	 * root device is awaited */
+	if (!b->rehearse)
+		(void)ima_preload_crypto(); /* best effort: what is missing fails later, with words */
+	o = read_seal(b, why);
+	if (o != OUTCOME_OK)
+		return o;
+	return b->config.key_source == KEY_SOURCE_FILE ? read_key_file(b, why)
+	                                               : unseal_from_tpm(b, why);
+}
+
+/* OK with the text in hand; BLOCKED where the stage loads none. */
+static enum outcome read_policy(struct boot *b, struct why *why)
+{
+	struct stance s = boot_stance(b);
+	enum stage stage = b->has_config ? decide_stage(&s) : STAGE_UNSET;
+	int r;
+
+	if (stage == STAGE_UNSET || stage == STAGE_OFF)
+		return OUTCOME_BLOCKED;
+	b->policy_path = stage == STAGE_MEASURE ? b->config.measure_policy : b->config.policy;
+	r = file_read(b->root, b->policy_path, POLICY_FILE_MAX, &b->policy_text, &b->policy_len);
+	return r < 0 ? read_errno(r, b->policy_path, why) : OUTCOME_OK;
+}
+
+/* What can be said without the kernel: each line could be a rule, and the initramfs, from
+ * which the boot still runs, is exempted before anything is appraised. */
+static enum outcome lint_policy(const struct boot *b, unsigned *ret_rules, struct why *why)
+{
+	struct policy_iter it;
+	const char *rule, *error;
+	size_t len;
+	unsigned rules = 0;
+
+	policy_begin(&it, b->policy_text, b->policy_len);
+	for (; policy_next(&it, &rule, &len); rules++) {
+		if (policy_rule_ok(rule, len, &error))
+			continue;
+		why_set(why, WHY_TEXT, it.line, "policy", b->policy_path);
+		why_detail(why, error);
+		return OUTCOME_REFUSED;
+	}
+	if (rules == 0 || (policy_appraises(b->policy_text, b->policy_len) &&
+	                   !policy_exempts_rootfs(b->policy_text, b->policy_len))) {
+		why_set(why, WHY_TEXT, 0, "policy", b->policy_path);
+		why_detail(why, rules == 0 ? "it has no rule"
+		                           : "it appraises the initramfs: put 'dont_appraise "
+		                             "fsname=rootfs' before the first appraise rule");
+		return OUTCOME_REFUSED;
+	}
+	*ret_rules = rules;
+	return OUTCOME_OK;
+}
+
+enum outcome step_staging_rehearsed(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_STAGING);
+	enum outcome o = read_policy(b, why);
+
+	return o == OUTCOME_OK ? lint_policy(b, &b->record.policy_rules, why) : o;
+}
+
+enum outcome step_staging(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_STAGING);
+	const struct facts *f = &BOOT_EVIDENCE(b)->facts;
+	enum outcome o = step_staging_rehearsed(b);
+	struct stance s = boot_stance(b);
+
+	if (o != OUTCOME_OK)
+		return o;
+	if (f->ima != TRI_YES || f->policy_writable != TRI_YES)
+		return OUTCOME_BLOCKED;
+	return ima_stage(b->root, b->policy_path, b->policy_text, b->policy_len,
+	                 f->rings == RINGS_USER && decide_stage(&s) > STAGE_MEASURE, &b->staged, why);
+}
+
+static const char *rehearsed_init(const struct boot *b)
+{
+	return b->has_cmdline ? b->cmdline.init : "";
+}
+
+enum outcome step_preflight(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_PREFLIGHT);
+	struct stance s = boot_stance(b);
+	CLEAN_FD int root = -1;
+	enum outcome o;
+
+	if (b->wait_sysroot) {
+		o = sysroot_wait(b->run_dir, why);
+		if (o != OUTCOME_OK)
+			return o;
+	}
+	if (!b->has_config || b->config.preflight == PREFLIGHT_OFF ||
+	    decide_stage(&s) < STAGE_FIX)
+		return OUTCOME_BLOCKED;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) {
+		why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
+		return OUTCOME_BROKEN;
+	}
+	return preflight_run(root, rehearsed_init(b), b->config.preflight == PREFLIGHT_FULL,
+	                     BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] == OUTCOME_OK, digest_fd,
+	                     &b->preflight, why);
+}
+
+enum outcome step_decide(struct boot *b)
+{
+	struct stance s = boot_stance(b);
+
+	b->record.decision = decide(&s, BOOT_EVIDENCE(b));
+	return OUTCOME_OK;
+}

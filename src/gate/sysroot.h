@@ -1,0 +1,12 @@
+/* Waiting, by event, until the real root is mounted. */
+#ifndef IMAGATE_GATE_SYSROOT_H
+#define IMAGATE_GATE_SYSROOT_H
+
+#include "core/outcome.h"
+#include "core/why.h"
+
+/* Until BOOT_SYSROOT_READY appears in run_dir. Not bounded here: the root device has its own
+ * timeouts in systemd and dracut, and stopping the gate's unit ends it. */
+enum outcome sysroot_wait(int run_dir, struct why *why);
+
+#endif

@@ -1,0 +1,161 @@
+/* What the gate says, and to whom: the person at the console, the journal, the record. */
+#include "gate/boot.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "core/advice.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
+#include <systemd/sd-journal.h>
+
+static const char *const headline[VERDICT_COUNT] = {
+	[VERDICT_STOP] = "STOPPED",
+	[VERDICT_DEGRADED] = "DEGRADED",
+	[VERDICT_ADMIT] = "ADMITTED",
+};
+
+/* Documented in imagate-gate(8); never changed, dashboards filter on them. */
+static const char *const message_id[VERDICT_COUNT] = {
+	[VERDICT_STOP] = "MESSAGE_ID=7bf2afcfbc874797b80ca241ba80085b",
+	[VERDICT_DEGRADED] = "MESSAGE_ID=691d4a7157794582884ce9cc53fd1a7b",
+	[VERDICT_ADMIT] = "MESSAGE_ID=4e26c4b1a7d14ffb92389813504daddb",
+};
+_Static_assert(VERDICT_COUNT == 3, "a verdict without words");
+
+static const char *evm_words(const struct record *r)
+{
+	if (r->evm_hmac)
+		return r->evm_x509 ? "EVM on (HMAC and certificates)" : "EVM on (HMAC)";
+	return r->evm_x509 ? "EVM on (certificates)" : "EVM off";
+}
+
+static void summary(const struct boot *b, char *ret, size_t size)
+{
+	const struct record *r = &b->record;
+	char policy[64] = "no policy";
+
+	if (*r->policy)
+		(void)snprintf(policy, sizeof(policy), "policy of %u rules in force", r->policy_rules);
+	(void)snprintf(ret, size, "%s, stage %s: %s, %s", headline[r->decision.verdict],
+	               stage_name(r->decision.stage), evm_words(r), policy); /* cut is fine */
+}
+
+static void say(bool grave, const char *text)
+{
+	if (grave)
+		log_error("%s", text);
+	else
+		log_warning("%s", text);
+}
+
+/* Which file, which rule, which code: only of steps that went wrong. */
+static void say_whys(const struct boot *b, bool grave)
+{
+	char text[WHY_SUBJECT_LEN + WHY_DETAIL_LEN + 160];
+
+	for (int s = 0; s < STEP_COUNT; s++) {
+		enum outcome o = b->record.evidence.outcome[s];
+
+		if (o == OUTCOME_OK || b->record.why[s].domain == WHY_NONE)
+			continue;
+		why_format(&b->record.why[s], text, sizeof(text));
+		if (grave)
+			log_error("  %s %s: %s", step_name((enum step)s), outcome_name(o), text);
+		else
+			log_warning("  %s %s: %s", step_name((enum step)s), outcome_name(o), text);
+	}
+}
+
+static void say_bad_files(const struct boot *b, bool grave)
+{
+	char text[sizeof(b->preflight.file[0].path) + 64];
+	size_t said = 0;
+
+	for (size_t i = 0; i < b->preflight.count && said < 10; i++) {
+		const struct preflight_file *f = &b->preflight.file[i];
+
+		if (f->state == LABEL_STATE_GOOD || f->state == LABEL_STATE_UNVERIFIED)
+			continue;
+		(void)snprintf(text, sizeof(text), "  %s: %s", f->path, label_state_name(f->state));
+		say(grave, text);
+		said++;
+	}
+	if (b->preflight.bad > said) {
+		(void)snprintf(text, sizeof(text), "  and %zu more", b->preflight.bad - said);
+		say(grave, text);
+	}
+}
+
+static void say_hazard_line(const struct boot *b)
+{
+	char lsm[256];
+	const struct facts *f = &b->record.evidence.facts;
+	enum cause c = b->record.decision.cause;
+
+	if ((c == CAUSE_HAZARD_BPF || c == CAUSE_HAZARD_INTEGRITY) &&
+	    facts_safe_lsm(f->lsm, lsm, sizeof(lsm)))
+		log_error("  kernel command line: lsm=%s", lsm);
+}
+
+void tell_console(const struct boot *b)
+{
+	const struct decision *d = &b->record.decision;
+	bool grave = d->verdict != VERDICT_ADMIT;
+	char text[256];
+
+	summary(b, text, sizeof(text));
+	if (grave)
+		log_error("%s", text);
+	else
+		log_notice("%s", text);
+	if (d->cause != CAUSE_NONE) {
+		say(grave, cause_what(d->cause));
+		say(grave, cause_remedy(d->cause));
+	}
+	say_hazard_line(b);
+	if (grave || b->preflight.bad) {
+		say_whys(b, grave);
+		say_bad_files(b, grave);
+	}
+	if (b->has_cmdline && b->cmdline.stage_bad)
+		log_warning("imagate.stage=%s on the kernel command line is no stage: "
+		            "off, measure, fix, audit or enforce", b->cmdline.stage_word);
+}
+
+void tell_journal(const struct boot *b)
+{
+	const struct record *r = &b->record;
+	char text[256], detail[512] = "";
+
+	summary(b, text, sizeof(text));
+	for (int s = 0; s < STEP_COUNT && !*detail; s++)
+		if (r->evidence.outcome[s] != OUTCOME_OK && r->why[s].domain != WHY_NONE)
+			why_format(&r->why[s], detail, sizeof(detail));
+	/* no journal (an initramfs without systemd) is no failure: the record is there too */
+	(void)sd_journal_send(message_id[r->decision.verdict], "MESSAGE=%s", text,
+	                      "PRIORITY=%d", r->decision.verdict == VERDICT_ADMIT ? 5 : 3,
+	                      "IMAGATE_VERDICT=%s", verdict_name(r->decision.verdict),
+	                      "IMAGATE_CAUSE=%s", cause_name(r->decision.cause),
+	                      "IMAGATE_STAGE=%s", stage_name(r->decision.stage),
+	                      "IMAGATE_WHY=%s", detail,
+	                      "IMAGATE_UNSEAL=%s", outcome_name(r->evidence.outcome[STEP_UNSEAL]),
+	                      "IMAGATE_PREFLIGHT=%s", outcome_name(r->evidence.outcome[STEP_PREFLIGHT]),
+	                      "IMAGATE_TPM_MSEC=%u", r->tpm_ms, "IMAGATE_TOTAL_MSEC=%u", r->total_ms,
+	                      NULL);
+}
+
+enum outcome tell_record(const struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = malloc(RECORD_MAX);
+	size_t len = text ? record_format(&b->record, text, RECORD_MAX) : 0;
+	int r = len ? file_write_atomic(b->run_dir, "record", text, len, 0644) : -ENOBUFS;
+
+	if (r == 0)
+		return OUTCOME_OK;
+	why_set(why, WHY_ERRNO, -r, "write", RECORD_PATH);
+	return OUTCOME_BROKEN;
+}

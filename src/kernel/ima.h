@@ -1,0 +1,37 @@
+/* The IMA policy file: staged rule by rule, then made to count by closing it.
+ * Source: security/integrity/ima/ima_fs.c; KERNEL-FACTS 3.1, 2.4. */
+#ifndef IMAGATE_KERNEL_IMA_H
+#define IMAGATE_KERNEL_IMA_H
+
+#include "core/outcome.h"
+#include "core/why.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ima_staged {
+	int fd;          /* -1 = nothing staged */
+	unsigned rules;
+	bool pin_rule;   /* our probe rule is in front: _ima can be pinned */
+};
+#define IMA_STAGED_NONE ((struct ima_staged){ .fd = -1 })
+
+/* Open the policy file and write each rule of text; each write's return is checked. Nothing
+ * counts yet. A rule that the kernel refuses: REFUSED, WHY_TEXT with path and line, and the
+ * whole attempt is spoilt and closed. with_pin: put the probe's rule in front. */
+enum outcome ima_stage(int root, const char *path, const char *text, size_t len, bool with_pin,
+                       struct ima_staged *ret, struct why *why);
+/* Throw it away: spoils it first, so that closing makes nothing count. */
+void ima_unstage(struct ima_staged *s);
+/* Close, and prove it: the policy file is gone, or, where the kernel lets it be read, reads
+ * back as many rules as were written. */
+enum outcome ima_commit(int root, struct ima_staged *s, struct why *why);
+
+/* The probe that pins _ima, on a tmpfs directory of ours: after the commit. */
+enum outcome ima_pin(int dir_fd, struct why *why);
+
+/* Crypto modules the encrypted key and IMA will ask for, so that the kernel need not start
+ * modprobe later. Best effort; returns how many could not be loaded. */
+int ima_preload_crypto(void);
+
+#endif
