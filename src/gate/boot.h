@@ -27,6 +27,7 @@ struct boot {
 	/* how it was started */
 	bool rehearse;           /* judge only: nothing of the kernel is changed */
 	bool wait_sysroot;       /* sysroot is still being mounted: wait for the event */
+	enum stage wish_stage;   /* rehearsed only: as if the command line asked for it */
 	const char *config_path;
 	const char *sysroot_path;
 	const char *tcti;        /* NULL: /dev/tpmrm0 */

@@ -22,22 +22,33 @@ enum outcome step_config(struct boot *b)
 	return o;
 }
 
+/* The question is what the next boot will do: what this one has used up will be fresh
+ * again, and a stage that was wished for comes with the kernel mode that belongs to it. */
+static void facts_of_next_boot(struct boot *b)
+{
+	struct facts *f = &BOOT_EVIDENCE(b)->facts;
+
+	if (f->evm == TRI_YES)
+		f->evm_active = TRI_NO;
+	if (f->ima == TRI_YES)
+		f->policy_writable = TRI_YES;
+	if (b->wish_stage == STAGE_UNSET)
+		return;
+	b->cmdline.stage = b->wish_stage;
+	b->cmdline.stage_bad = false;
+	if (stage_appraise(b->wish_stage) != APPRAISE_UNKNOWN)
+		f->appraise = facts_appraise(appraise_name(stage_appraise(b->wish_stage)),
+		                             f->secure_boot);
+}
+
 enum outcome step_facts(struct boot *b)
 {
 	enum outcome o = kernel_facts(b->root, &BOOT_EVIDENCE(b)->facts, &b->cmdline,
 	                              BOOT_WHY(b, STEP_FACTS));
 
 	b->has_cmdline = o == OUTCOME_OK;
-	if (b->rehearse && o == OUTCOME_OK) {
-		struct facts *f = &BOOT_EVIDENCE(b)->facts;
-
-		/* The question is what the next boot will do; what this one has used up
-		 * will be fresh again. */
-		if (f->evm == TRI_YES)
-			f->evm_active = TRI_NO;
-		if (f->ima == TRI_YES)
-			f->policy_writable = TRI_YES;
-	}
+	if (b->rehearse && o == OUTCOME_OK)
+		facts_of_next_boot(b);
 	return o;
 }
 
@@ -190,16 +201,11 @@ enum outcome step_staging(struct boot *b)
 	                 f->rings == RINGS_USER && decide_stage(&s) > STAGE_MEASURE, &b->staged, why);
 }
 
-static const char *rehearsed_init(const struct boot *b)
-{
-	return b->has_cmdline ? b->cmdline.init : "";
-}
-
 enum outcome step_preflight(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_PREFLIGHT);
 	struct stance s = boot_stance(b);
-	CLEAN_FD int root = -1;
+	CLEAN_FD root = -1;
 	enum outcome o;
 
 	if (b->wait_sysroot) {
@@ -215,7 +221,7 @@ enum outcome step_preflight(struct boot *b)
 		why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
 		return OUTCOME_BROKEN;
 	}
-	return preflight_run(root, rehearsed_init(b), b->config.preflight == PREFLIGHT_FULL,
+	return preflight_run(root, b->has_cmdline ? b->cmdline.init : "", b->config.preflight == PREFLIGHT_FULL,
 	                     BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] == OUTCOME_OK, digest_fd,
 	                     &b->preflight, why);
 }

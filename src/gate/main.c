@@ -4,6 +4,7 @@
 
 #include "base/ini.h"
 #include "base/log.h"
+#include "core/advice.h"
 
 #include <errno.h>
 #include <fcntl.h>

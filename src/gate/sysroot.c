@@ -19,7 +19,7 @@ static bool ready(int run_dir)
 enum outcome sysroot_wait(int run_dir, struct why *why)
 {
 	char path[64], events[4096];
-	CLEAN_FD int fd = inotify_init1(IN_CLOEXEC);
+	CLEAN_FD fd = inotify_init1(IN_CLOEXEC);
 
 	/* the watch first, the look second: nothing can slip between */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", run_dir); /* fits by its size */

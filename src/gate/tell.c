@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "core/advice.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
