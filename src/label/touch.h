@@ -1,0 +1,30 @@
+/* Labels by the kernel's own hand: in the fix stage a file gets its label (and its HMAC) when a
+ * hook that the policy appraises sees it. Mapping a file for execution is such a hook, and
+ * changes nothing else: nothing of the file is run. */
+#ifndef IMAGATE_LABEL_TOUCH_H
+#define IMAGATE_LABEL_TOUCH_H
+
+#include "core/outcome.h"
+#include "core/why.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct touch_count {
+	size_t seen;      /* regular files in scope */
+	size_t labelled;  /* carry security.ima now and did not before */
+	size_t kept;      /* carried it before */
+	size_t failed;    /* could not be mapped, or have no label after it */
+};
+
+/* Told of each file that failed. */
+typedef void (*touch_report_fn)(const char *path, const char *reason, void *arg);
+
+/* Walks dir below root without leaving its file system and without following links. In
+ * scope: what may be executed or mapped (an execute bit, ELF), kernel modules, firmware and
+ * kernels. OK also where files failed: the counts say so. BROKEN if the walk itself could
+ * not be done. */
+enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
+                        struct touch_count *ret, struct why *why);
+
+#endif
