@@ -16,7 +16,7 @@
  * boot always goes on, degraded. Zero stops. */
 enum on_failure { ON_FAILURE_STOP = 0, ON_FAILURE_DEGRADE };
 /* What a stop is. Zero is rescue: the initramfs's emergency mode. */
-enum on_stop { ON_STOP_RESCUE = 0, ON_STOP_POWEROFF, ON_STOP_REBOOT };
+enum on_stop { ON_STOP_RESCUE = 0, ON_STOP_POWEROFF };
 enum preflight_mode { PREFLIGHT_FULL = 0, PREFLIGHT_LABELS, PREFLIGHT_OFF };
 /* Where the master key comes from. PLAIN_FILE is for development and benchmarks only;
  * it never comes with a floor above fix. */
@@ -25,7 +25,7 @@ enum key_source { KEY_SOURCE_TPM = 0, KEY_SOURCE_FILE, KEY_SOURCE_NONE };
 struct config {
 	enum stage stage;      /* [gate] stage: what runs if the command line asks for none. Default enforce */
 	enum stage floor;      /* [gate] floor: the lowest stage that still gets the key. Default = stage */
-	enum on_stop on_stop;  /* [gate] stop = rescue | poweroff | reboot */
+	enum on_stop on_stop;  /* [gate] stop = rescue | poweroff */
 	enum preflight_mode preflight; /* [gate] preflight = full | labels | off */
 	unsigned tpm_wait;     /* [tpm] wait: seconds to wait for the device, 0..120. Default 10 */
 	struct pcr_selection pcrs; /* [tpm] pcrs, what `imagate seal` binds to. Default sha256:0,2,4,7 */
@@ -34,6 +34,7 @@ struct config {
 	char x509_evm[CONFIG_PATH_LEN]; /* [key] x509-evm: directory of *.der; "" = none */
 	char x509_ima[CONFIG_PATH_LEN]; /* [key] x509-ima: the same for IMA */
 	char key_file[CONFIG_PATH_LEN]; /* [key] file: raw master key, only with source = file */
+	char evm_blob[CONFIG_PATH_LEN]; /* [key] evm-key: the EVM key's blob, only with source = file */
 	char policy[CONFIG_PATH_LEN];   /* [policy] file = /etc/imagate/policy */
 	char measure_policy[CONFIG_PATH_LEN]; /* [policy] measure = /etc/imagate/measure.policy */
 	enum on_failure on_key_absent;  /* [recovery] key-absent = stop | degrade */

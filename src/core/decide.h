@@ -80,6 +80,12 @@ bool decide_want_key(const struct stance *s, const struct evidence *e);
 /* Before anything is committed: from config, facts, unseal, preflight and staging. */
 struct decision decide(const struct stance *s, const struct evidence *e);
 
+/* Keyrings and EVM have been tried: is the policy still to be let count? Not where a failure
+ * stops the boot, and never in fix without the key: the kernel would write labels that no
+ * HMAC vouches for. EVM still PENDING (certificates alone come after the policy) is no
+ * failure here. */
+bool decide_policy(const struct decision *d, const struct stance *s, const struct evidence *e);
+
 /* After the commit: the decision as it stands once keyrings, EVM and policy have, or have
  * not, done what it asked. Never better than d; a needed step that is not OK stops, or
  * degrades where stage and configuration say so. */

@@ -1,0 +1,322 @@
+#include "core/decide.h"
+
+#include "core/names.h"
+
+#include <string.h>
+
+/* Everything that an objection is judged by. */
+struct matter {
+	const struct config *c;
+	const struct facts *f;
+	const enum outcome *o;
+	enum stage stage;
+	bool key_wanted;  /* this stage, with this key source, uses a key */
+	bool key_asked;   /* nothing in config and facts forbids it: the TPM was to be asked */
+};
+
+/* What an objection takes away. Where it takes nothing, it only degrades. */
+enum { TAKES_KEY = 1, TAKES_CERTS = 2, TAKES_POLICY = 4, TAKES_ALL = 7 };
+/* Which waiver of the configuration lets enforce go on nevertheless. */
+enum waiver { WAIVER_ALWAYS, WAIVER_ABSENT, WAIVER_REFUSED, WAIVER_PREFLIGHT, WAIVER_POLICY };
+
+struct objection {
+	enum cause cause;
+	bool (*applies)(const struct matter *m);
+	unsigned takes;
+	enum waiver waiver;
+	bool early; /* judged on config and facts alone */
+};
+
+static bool full(const struct matter *m)
+{
+	return m->stage >= STAGE_FIX;
+}
+
+static bool keyed(const struct matter *m)
+{
+	return full(m) && (m->key_wanted || *m->c->x509_evm);
+}
+
+static bool no_ima(const struct matter *m)
+{
+	return m->f->ima != TRI_YES;
+}
+static bool no_evm(const struct matter *m)
+{
+	return keyed(m) && m->f->evm != TRI_YES;
+}
+static bool no_key_type(const struct matter *m)
+{
+	return m->key_wanted && m->f->key_encrypted != TRI_YES;
+}
+static bool evm_already(const struct matter *m)
+{
+	return keyed(m) && m->f->evm == TRI_YES && m->f->evm_active != TRI_NO;
+}
+static bool policy_already(const struct matter *m)
+{
+	return m->f->ima == TRI_YES && m->f->policy_writable != TRI_YES;
+}
+static bool hazard_bpf(const struct matter *m)
+{
+	return m->key_wanted && m->f->hazard_bpf != TRI_NO;
+}
+static bool hazard_integrity(const struct matter *m)
+{
+	return m->f->hazard_integrity != TRI_NO;
+}
+static bool below_floor(const struct matter *m)
+{
+	return m->stage < m->c->floor;
+}
+static bool appraise_mode(const struct matter *m)
+{
+	return full(m) && m->f->appraise != stage_appraise(m->stage);
+}
+static bool evm_fix(const struct matter *m)
+{
+	return keyed(m) && m->f->evm_fix != TRI_NO &&
+	       (m->stage > STAGE_FIX || m->c->floor > STAGE_FIX);
+}
+static bool key_absent(const struct matter *m)
+{
+	return m->key_asked && m->o[STEP_UNSEAL] == OUTCOME_ABSENT;
+}
+static bool key_refused(const struct matter *m)
+{
+	return m->key_asked && m->o[STEP_UNSEAL] == OUTCOME_REFUSED;
+}
+static bool key_broken(const struct matter *m)
+{
+	return m->key_asked && !key_absent(m) && !key_refused(m) && m->o[STEP_UNSEAL] != OUTCOME_OK;
+}
+static bool preflight(const struct matter *m)
+{
+	if (m->stage != STAGE_ENFORCE || m->o[STEP_PREFLIGHT] == OUTCOME_OK)
+		return false;
+	return m->c->preflight != PREFLIGHT_OFF || m->o[STEP_PREFLIGHT] != OUTCOME_BLOCKED;
+}
+static bool policy_absent(const struct matter *m)
+{
+	return m->o[STEP_STAGING] == OUTCOME_ABSENT;
+}
+static bool policy_refused(const struct matter *m)
+{
+	return m->o[STEP_STAGING] == OUTCOME_REFUSED;
+}
+static bool policy_broken(const struct matter *m)
+{
+	return !policy_absent(m) && !policy_refused(m) && m->o[STEP_STAGING] != OUTCOME_OK;
+}
+
+/* In the order of enum cause. BELOW_FLOOR stops at every stage, the others only enforce. */
+static const struct objection objections[] = {
+	{ CAUSE_NO_IMA, no_ima, TAKES_ALL, WAIVER_POLICY, true },
+	{ CAUSE_NO_EVM, no_evm, TAKES_KEY | TAKES_CERTS, WAIVER_ABSENT, true },
+	{ CAUSE_NO_KEY_TYPE, no_key_type, TAKES_KEY, WAIVER_ABSENT, true },
+	{ CAUSE_EVM_ALREADY, evm_already, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, true },
+	{ CAUSE_POLICY_ALREADY, policy_already, TAKES_ALL, WAIVER_POLICY, true },
+	{ CAUSE_HAZARD_BPF, hazard_bpf, TAKES_KEY, WAIVER_ALWAYS, true },
+	{ CAUSE_HAZARD_INTEGRITY, hazard_integrity, TAKES_ALL, WAIVER_ALWAYS, true },
+	{ CAUSE_BELOW_FLOOR, below_floor, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, true },
+	{ CAUSE_APPRAISE_MODE, appraise_mode, TAKES_ALL, WAIVER_REFUSED, true },
+	{ CAUSE_EVM_FIX, evm_fix, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, true },
+	{ CAUSE_KEY_ABSENT, key_absent, TAKES_KEY, WAIVER_ABSENT, false },
+	{ CAUSE_KEY_REFUSED, key_refused, TAKES_KEY, WAIVER_REFUSED, false },
+	{ CAUSE_KEY_BROKEN, key_broken, TAKES_KEY, WAIVER_REFUSED, false },
+	{ CAUSE_PREFLIGHT, preflight, TAKES_ALL, WAIVER_PREFLIGHT, false },
+	{ CAUSE_POLICY_ABSENT, policy_absent, TAKES_ALL, WAIVER_POLICY, false },
+	{ CAUSE_POLICY_REFUSED, policy_refused, TAKES_ALL, WAIVER_POLICY, false },
+	{ CAUSE_POLICY, policy_broken, TAKES_ALL, WAIVER_POLICY, false },
+};
+#define OBJECTIONS (sizeof(objections) / sizeof(objections[0]))
+
+static bool waived(const struct config *c, enum waiver w)
+{
+	switch (w) {
+	case WAIVER_ALWAYS: return true;
+	case WAIVER_ABSENT: return c->on_key_absent == ON_FAILURE_DEGRADE;
+	case WAIVER_REFUSED: return c->on_key_refused == ON_FAILURE_DEGRADE;
+	case WAIVER_PREFLIGHT: return c->on_preflight == ON_FAILURE_DEGRADE;
+	case WAIVER_POLICY: return c->on_policy == ON_FAILURE_DEGRADE;
+	}
+	return false;
+}
+
+static bool stops(const struct config *c, enum stage stage, enum cause cause, enum waiver w)
+{
+	return (stage == STAGE_ENFORCE || cause == CAUSE_BELOW_FLOOR) && !waived(c, w);
+}
+
+/* Config, facts and command line are all there: only then is there a matter to judge. */
+static bool matter_of(const struct stance *s, const struct evidence *e, struct matter *ret)
+{
+	if (!s->config || e->outcome[STEP_CONFIG] != OUTCOME_OK || !s->cmdline || s->cmdline->truncated ||
+	    e->outcome[STEP_FACTS] != OUTCOME_OK)
+		return false;
+	*ret = (struct matter){ .c = s->config, .f = &e->facts, .o = e->outcome, .stage = decide_stage(s) };
+	ret->key_wanted = full(ret) && s->config->key_source != KEY_SOURCE_NONE;
+	ret->key_asked = ret->key_wanted;
+	for (size_t i = 0; i < OBJECTIONS; i++)
+		if (objections[i].early && (objections[i].takes & TAKES_KEY) && objections[i].applies(ret))
+			ret->key_asked = false;
+	return true;
+}
+
+enum stage decide_stage(const struct stance *s)
+{
+	if (s->cmdline && s->cmdline->stage > STAGE_UNSET && s->cmdline->stage < STAGE_COUNT)
+		return s->cmdline->stage;
+	return s->config ? s->config->stage : STAGE_UNSET;
+}
+
+bool decide_want_key(const struct stance *s, const struct evidence *e)
+{
+	struct matter m;
+
+	return matter_of(s, e, &m) && m.key_asked;
+}
+
+static struct decision stopped(enum cause cause, enum stage stage)
+{
+	return (struct decision){ .verdict = VERDICT_STOP, .cause = cause, .stage = stage };
+}
+
+static struct decision without_matter(const struct stance *s, const struct evidence *e)
+{
+	enum stage stage = decide_stage(s);
+
+	if (!s->config || e->outcome[STEP_CONFIG] != OUTCOME_OK)
+		return stopped(CAUSE_CONFIG, STAGE_UNSET);
+	/* the floor, too: a command line that cannot be read must not ask for less than it */
+	if (stage >= STAGE_ENFORCE || stage < s->config->floor || s->config->floor >= STAGE_ENFORCE)
+		return stopped(CAUSE_FACTS, stage);
+	return (struct decision){ .verdict = VERDICT_DEGRADED, .cause = CAUSE_FACTS, .stage = stage };
+}
+
+/* Every objection that applies: what they take together, the cause that is told (the first
+ * that stops, else the first), and whether one stops. */
+static unsigned judge(const struct matter *m, struct decision *d)
+{
+	unsigned takes = 0;
+
+	for (size_t i = 0; i < OBJECTIONS; i++) {
+		const struct objection *o = &objections[i];
+
+		if (!o->applies(m))
+			continue;
+		takes |= o->takes;
+		if (d->verdict == VERDICT_STOP)
+			continue;
+		if (stops(m->c, m->stage, o->cause, o->waiver)) {
+			d->verdict = VERDICT_STOP;
+			d->cause = o->cause;
+		} else if (d->verdict == VERDICT_ADMIT) {
+			d->verdict = VERDICT_DEGRADED;
+			d->cause = o->cause;
+		}
+	}
+	return takes;
+}
+
+static struct decision decide_off(const struct matter *m)
+{
+	struct decision d = { .verdict = VERDICT_ADMIT, .cause = CAUSE_STAGE_OFF, .stage = STAGE_OFF };
+
+	if (!below_floor(m))
+		return d;
+	d.cause = CAUSE_BELOW_FLOOR;
+	d.verdict = stops(m->c, m->stage, d.cause, WAIVER_REFUSED) ? VERDICT_STOP : VERDICT_DEGRADED;
+	return d;
+}
+
+struct decision decide(const struct stance *s, const struct evidence *e)
+{
+	struct matter m;
+	struct decision d = { .verdict = VERDICT_ADMIT, .cause = CAUSE_NONE };
+	unsigned takes;
+
+	if (!matter_of(s, e, &m))
+		return without_matter(s, e);
+	if (m.stage == STAGE_OFF)
+		return decide_off(&m);
+	d.stage = m.stage;
+	d.want_key = m.key_asked;
+	takes = judge(&m, &d);
+	if (d.verdict == VERDICT_STOP)
+		return stopped(d.cause, d.stage);
+	d.use_key = m.key_wanted && !(takes & TAKES_KEY);
+	d.use_certs = full(&m) && (*m.c->x509_evm || *m.c->x509_ima) && !(takes & TAKES_CERTS);
+	d.load_policy = !(takes & TAKES_POLICY);
+	/* fix without the key would write labels that no HMAC vouches for */
+	if (m.stage == STAGE_FIX && m.key_wanted && !d.use_key)
+		d.load_policy = false;
+	return d;
+}
+
+static bool evm_needed(const struct decision *d, const struct config *c)
+{
+	return d->use_key || (d->use_certs && *c->x509_evm);
+}
+
+/* Which of keyrings and EVM failed to do what d asked: CAUSE_NONE if neither. */
+static enum cause key_failure(const struct decision *d, const struct config *c,
+                              const struct evidence *e, bool pending_is_failure)
+{
+	enum outcome evm = e->outcome[STEP_EVM];
+
+	if (d->stage >= STAGE_FIX && e->outcome[STEP_KEYRINGS] != OUTCOME_OK)
+		return CAUSE_KEYRINGS;
+	if (evm_needed(d, c) && evm != OUTCOME_OK && (pending_is_failure || evm != OUTCOME_PENDING))
+		return CAUSE_EVM;
+	return CAUSE_NONE;
+}
+
+bool decide_policy(const struct decision *d, const struct stance *s, const struct evidence *e)
+{
+	enum cause failure;
+
+	if (d->verdict == VERDICT_STOP || !d->load_policy || !s->config)
+		return false;
+	failure = key_failure(d, s->config, e, false);
+	return failure == CAUSE_NONE ||
+	       (d->stage != STAGE_FIX && !stops(s->config, d->stage, failure, WAIVER_REFUSED));
+}
+
+static void worsen(struct decision *d, const struct config *c, enum cause cause, enum waiver w)
+{
+	if (stops(c, d->stage, cause, w))
+		*d = stopped(cause, d->stage);
+	else if (d->verdict == VERDICT_ADMIT) {
+		d->verdict = VERDICT_DEGRADED;
+		d->cause = cause;
+	}
+}
+
+struct decision decide_final(const struct decision *d, const struct stance *s,
+                             const struct evidence *e)
+{
+	struct decision f = *d;
+	enum cause failure;
+
+	if (d->verdict == VERDICT_STOP || !s->config)
+		return stopped(d->verdict == VERDICT_STOP ? d->cause : CAUSE_CONFIG, d->stage);
+	if (d->stage == STAGE_OFF || d->cause == CAUSE_FACTS)
+		return f;
+	failure = key_failure(d, s->config, e, true);
+	if (failure != CAUSE_NONE)
+		worsen(&f, s->config, failure, WAIVER_REFUSED);
+	if (f.verdict != VERDICT_STOP && decide_policy(d, s, e) && e->outcome[STEP_POLICY] != OUTCOME_OK)
+		worsen(&f, s->config, CAUSE_POLICY, WAIVER_POLICY);
+	return f;
+}
+
+static const char *const verdicts[] = {
+	[VERDICT_STOP] = "stop", [VERDICT_DEGRADED] = "degraded", [VERDICT_ADMIT] = "admit",
+};
+NAMES_COMPLETE(verdicts, VERDICT_COUNT);
+
+const char *verdict_name(enum verdict v)
+{
+	return NAME_OF(verdicts, v);
+}

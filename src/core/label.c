@@ -1,0 +1,99 @@
+#include "core/label.h"
+
+#include "core/names.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* enum evm_ima_xattr_type */
+enum {
+	XATTR_DIGEST = 1, XATTR_HMAC = 2, XATTR_SIGNATURE = 3, XATTR_DIGEST_NG = 4,
+	XATTR_PORTABLE = 5, XATTR_VERITY = 6,
+};
+#define SIGNATURE_HEADER 9 /* type, version, hash_algo, keyid[4], size[2] */
+#define HMAC_SHA1_LEN 20
+
+static const struct {
+	int algo;
+	size_t size;
+	const char *name;
+} algos[] = {
+	{ HASH_MD5, 16, "md5" },       { HASH_SHA1, 20, "sha1" },     { HASH_SHA224, 28, "sha224" },
+	{ HASH_SHA256, 32, "sha256" }, { HASH_SHA384, 48, "sha384" }, { HASH_SHA512, 64, "sha512" },
+};
+#define ALGOS (sizeof(algos) / sizeof(algos[0]))
+
+size_t hash_algo_size(int algo)
+{
+	for (size_t i = 0; i < ALGOS; i++)
+		if (algos[i].algo == algo)
+			return algos[i].size;
+	return 0;
+}
+
+const char *hash_algo_name(int algo)
+{
+	for (size_t i = 0; i < ALGOS; i++)
+		if (algos[i].algo == algo)
+			return algos[i].name;
+	return NULL;
+}
+
+static bool parse_hash(const uint8_t *digest, size_t len, int algo, struct label *ret)
+{
+	if (len == 0 || hash_algo_size(algo) != len)
+		return false;
+	*ret = (struct label){ .kind = LABEL_HASH, .algo = algo, .digest = digest, .digest_len = len };
+	return true;
+}
+
+static bool parse_signature(const uint8_t *x, size_t len, enum label_kind kind, struct label *ret)
+{
+	if (len <= SIGNATURE_HEADER || (x[1] != 2 && x[1] != 3) || !hash_algo_size(x[2]) ||
+	    len - SIGNATURE_HEADER != (size_t)(x[7] << 8 | x[8]))
+		return false;
+	*ret = (struct label){
+		.kind = kind,
+		.algo = x[2],
+		.keyid = (uint32_t)x[3] << 24 | (uint32_t)x[4] << 16 | (uint32_t)x[5] << 8 | x[6],
+	};
+	return true;
+}
+
+static bool parse(const uint8_t *x, size_t len, struct label *ret)
+{
+	switch (x[0]) {
+	case XATTR_DIGEST: return parse_hash(x + 1, len - 1, len == 17 ? HASH_MD5 : HASH_SHA1, ret);
+	case XATTR_DIGEST_NG: return len > 2 && parse_hash(x + 2, len - 2, x[1], ret);
+	case XATTR_HMAC: *ret = (struct label){ .kind = LABEL_HMAC }; return len == 1 + HMAC_SHA1_LEN;
+	case XATTR_SIGNATURE: return parse_signature(x, len, LABEL_SIGNATURE, ret);
+	case XATTR_PORTABLE: return parse_signature(x, len, LABEL_PORTABLE, ret);
+	case XATTR_VERITY: return parse_signature(x, len, LABEL_VERITY, ret);
+	default: return false;
+	}
+}
+
+void label_parse(const uint8_t *xattr, size_t len, struct label *ret)
+{
+	*ret = (struct label){ .kind = LABEL_NONE };
+	if (len && !parse(xattr, len, ret))
+		*ret = (struct label){ .kind = LABEL_UNKNOWN };
+}
+
+static const char *const states[] = {
+	[LABEL_STATE_UNKNOWN] = "not looked at",
+	[LABEL_STATE_GOOD] = "good",
+	[LABEL_STATE_UNVERIFIED] = "signed (not verified here)",
+	[LABEL_STATE_NO_FILE] = "no such file",
+	[LABEL_STATE_MISSING_HASH] = "missing-hash",
+	[LABEL_STATE_MISSING_HMAC] = "missing-HMAC",
+	[LABEL_STATE_INVALID_HASH] = "invalid-hash",
+	[LABEL_STATE_MALFORMED] = "unknown-ima-data",
+	[LABEL_STATE_UNREADABLE] = "unreadable",
+};
+NAMES_COMPLETE(states, LABEL_STATE_COUNT);
+
+const char *label_state_name(enum label_state s)
+{
+	return NAME_OF(states, s);
+}

@@ -1,0 +1,204 @@
+#include "core/record.h"
+
+#include "core/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAGIC "imagate-record=1"
+
+struct out {
+	char *p;
+	size_t size, used;
+	bool ok;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!o->ok)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(o->p + o->used, o->size - o->used, fmt, ap);
+	va_end(ap);
+	o->ok = n >= 0 && (size_t)n < o->size - o->used;
+	if (o->ok)
+		o->used += (size_t)n;
+}
+
+static const char *const tri_words[] = { "unknown", "no", "yes" };
+static const char *const ring_words[] = { "unknown", "kernel", "user" };
+static const char *const evm_words[2][2] = { { "none", "x509" }, { "hmac", "hmac+x509" } };
+
+static void put_why(struct out *o, enum step s, const struct why *w)
+{
+	if (w->domain == WHY_NONE)
+		return;
+	put(o, "why.%s=%s %" PRId64 " %s | %s | %s\n", step_name(s), why_domain_name(w->domain), w->code,
+	    w->operation ? w->operation : "", w->subject, w->detail);
+}
+
+size_t record_format(const struct record *r, char *ret, size_t size)
+{
+	struct out o = { ret, size, 0, size > 0 };
+	const struct facts *f = &r->evidence.facts;
+	const struct decision *d = &r->decision;
+
+	put(&o, "%s\nverdict=%s\ncause=%s\nstage=%s\nappraise=%s\nrings=%s\n", MAGIC,
+	    verdict_name(d->verdict), cause_name(d->cause), stage_name(d->stage),
+	    appraise_name(f->appraise), ring_words[f->rings]);
+	put(&o, "evm=%s\npolicy=%s\npolicy-rules=%u\nima-certs=%u\nevm-certs=%u\n",
+	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
+	    r->ima_certs, r->evm_certs);
+	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\ntotal-ms=%u\n", f->release,
+	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->total_ms);
+	for (int s = 0; s < STEP_COUNT; s++)
+		put(&o, "step.%s=%s\n", step_name((enum step)s), outcome_name(r->evidence.outcome[s]));
+	for (int s = 0; s < STEP_COUNT; s++)
+		put_why(&o, (enum step)s, &r->why[s]);
+	return o.ok ? o.used : 0;
+}
+
+struct piece {
+	const char *p;
+	size_t len;
+};
+
+static bool piece_is(struct piece v, const char *word)
+{
+	return text_is(v.p, v.len, word);
+}
+
+static void copy(struct piece v, char *ret, size_t size)
+{
+	size_t n = v.len < size ? v.len : size - 1;
+
+	memcpy(ret, v.p, n);
+	ret[n] = '\0';
+}
+
+/* Everything up to the separator; the rest stays in v. */
+static struct piece cut(struct piece *v, const char *separator)
+{
+	const char *at = memmem(v->p, v->len, separator, strlen(separator));
+	struct piece head = *v;
+
+	if (!at)
+		return *v = (struct piece){ v->p + v->len, 0 }, head;
+	head.len = (size_t)(at - v->p);
+	v->len -= head.len + strlen(separator);
+	v->p = at + strlen(separator);
+	return head;
+}
+
+static int64_t number(struct piece v)
+{
+	int64_t n = 0;
+	size_t i = v.len && *v.p == '-';
+
+	for (; i < v.len && v.p[i] >= '0' && v.p[i] <= '9' && n < INT64_MAX / 10 - 9; i++)
+		n = n * 10 + (v.p[i] - '0');
+	return v.len && *v.p == '-' ? -n : n;
+}
+
+#define FIND(ret, type, count, name_of, v)                                                         \
+	do {                                                                                       \
+		for (int find_i = 0; find_i < (int)(count); find_i++)                              \
+			if (piece_is((v), name_of((type)find_i)))                                  \
+				(ret) = (type)find_i;                                              \
+	} while (0)
+
+static void take_why(struct why *w, struct piece v)
+{
+	char operation[64], text[WHY_DETAIL_LEN];
+	struct piece part = cut(&v, " ");
+	enum why_domain domain = WHY_NONE;
+	int64_t code;
+
+	FIND(domain, enum why_domain, WHY_DOMAIN_COUNT, why_domain_name, part);
+	code = number(cut(&v, " "));
+	copy(cut(&v, " | "), operation, sizeof(operation));
+	copy(cut(&v, " | "), text, sizeof(text));
+	why_set(w, domain, code, "", text);
+	copy(v, text, sizeof(text));
+	if (*operation) {
+		char both[sizeof(operation) + sizeof(text) + 2];
+
+		(void)snprintf(both, sizeof(both), "%s%s%s", operation, *text ? ": " : "", text);
+		why_detail(w, both);
+	} else {
+		why_detail(w, text);
+	}
+}
+
+static void take_step(struct record *r, struct piece key, struct piece v)
+{
+	for (int s = 0; s < STEP_COUNT; s++) {
+		if (text_begins(key.p, key.len, "step.") &&
+		    text_is(key.p + 5, key.len - 5, step_name((enum step)s)))
+			FIND(r->evidence.outcome[s], enum outcome, OUTCOME_COUNT, outcome_name, v);
+		else if (text_begins(key.p, key.len, "why.") &&
+		         text_is(key.p + 4, key.len - 4, step_name((enum step)s)))
+			take_why(&r->why[s], v);
+	}
+}
+
+static void take_line(struct record *r, struct piece key, struct piece v)
+{
+	struct facts *f = &r->evidence.facts;
+
+	if (piece_is(key, "verdict"))
+		FIND(r->decision.verdict, enum verdict, VERDICT_COUNT, verdict_name, v);
+	else if (piece_is(key, "cause"))
+		FIND(r->decision.cause, enum cause, CAUSE_COUNT, cause_name, v);
+	else if (piece_is(key, "stage"))
+		FIND(r->decision.stage, enum stage, STAGE_COUNT, stage_name, v);
+	else if (piece_is(key, "appraise"))
+		FIND(f->appraise, enum appraise, APPRAISE_COUNT, appraise_name, v);
+	else if (piece_is(key, "rings"))
+		f->rings = piece_is(v, "kernel") ? RINGS_KERNEL : piece_is(v, "user") ? RINGS_USER : RINGS_UNKNOWN;
+	else if (piece_is(key, "secure-boot"))
+		f->secure_boot = piece_is(v, "yes") ? TRI_YES : piece_is(v, "no") ? TRI_NO : TRI_UNKNOWN;
+	else if (piece_is(key, "kernel"))
+		copy(v, f->release, sizeof(f->release));
+	else if (piece_is(key, "lsm"))
+		copy(v, f->lsm, sizeof(f->lsm));
+	else if (piece_is(key, "policy") && !piece_is(v, "none"))
+		copy(v, r->policy, sizeof(r->policy));
+	else if (piece_is(key, "policy-rules"))
+		r->policy_rules = (unsigned)number(v);
+	else if (piece_is(key, "ima-certs"))
+		r->ima_certs = (unsigned)number(v);
+	else if (piece_is(key, "evm-certs"))
+		r->evm_certs = (unsigned)number(v);
+	else if (piece_is(key, "tpm-ms"))
+		r->tpm_ms = (unsigned)number(v);
+	else if (piece_is(key, "total-ms"))
+		r->total_ms = (unsigned)number(v);
+	else if (piece_is(key, "evm")) {
+		r->evm_hmac = piece_is(v, "hmac") || piece_is(v, "hmac+x509");
+		r->evm_x509 = piece_is(v, "x509") || piece_is(v, "hmac+x509");
+	} else
+		take_step(r, key, v);
+}
+
+bool record_parse(const char *text, size_t len, struct record *ret)
+{
+	struct text t = { text, text + len };
+	struct piece line, key;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!text_line(&t, &line.p, &line.len) || !piece_is(line, MAGIC))
+		return false;
+	while (text_line(&t, &line.p, &line.len)) {
+		if (!memchr(line.p, '=', line.len))
+			return false;
+		key = cut(&line, "=");
+		take_line(ret, key, line);
+	}
+	return true;
+}
