@@ -29,7 +29,7 @@ obj_of  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call src_of,$(1)))
 
 GATE_OBJ = $(foreach r,core base kernel tpm crypto label gate,$(call obj_of,$(r)))
 CLI_OBJ  = $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ)) $(call obj_of,cli)
-GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-rc -lcrypto -lkeyutils -linih -lsystemd
+GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lkeyutils -linih -lsystemd
 CLI_LIBS  = $(GATE_LIBS) -ljson-c
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \

@@ -223,7 +223,7 @@ int file_write_atomic(int root, const char *path, const void *bytes, size_t len,
 	char temp[TEMP_LEN];
 	const char *name;
 	CLEAN_FD dir = -1;
-	int fd, r;
+	int fd = -1, r;
 
 	r = open_dir_of(root, path, &dir, &name);
 	if (r < 0)

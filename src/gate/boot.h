@@ -26,6 +26,7 @@ struct tpm;
 struct boot {
 	/* how it was started */
 	bool rehearse;           /* judge only: nothing of the kernel is changed */
+	int warm_up;             /* the child that makes the kernel load its crypto; -1 */
 	bool wait_sysroot;       /* sysroot is still being mounted: wait for the event */
 	enum stage wish_stage;   /* rehearsed only: as if the command line asked for it */
 	const char *config_path;

@@ -79,6 +79,8 @@ enum outcome step_keyrings(struct boot *b)
 
 	if (d->verdict == VERDICT_STOP || d->stage <= STAGE_MEASURE)
 		return OUTCOME_BLOCKED;
+	keyring_warm_up_end(b->warm_up);
+	b->warm_up = -1;
 	o = keyring_private(why);
 	if (o == OUTCOME_OK)
 		o = fill_rings(b, why);
@@ -123,25 +125,14 @@ enum outcome step_evm(struct boot *b)
 	return o;
 }
 
-/* The verdict so far: a commit step that failed may forbid the policy. */
-static bool policy_still_wanted(const struct boot *b)
-{
-	const struct decision *d = &b->record.decision;
-	const enum outcome *o = b->record.evidence.outcome;
-
-	return d->verdict != VERDICT_STOP && d->load_policy &&
-	       (o[STEP_KEYRINGS] == OUTCOME_OK || d->stage <= STAGE_MEASURE) &&
-	       (o[STEP_EVM] == OUTCOME_OK || o[STEP_EVM] == OUTCOME_BLOCKED ||
-	        o[STEP_EVM] == OUTCOME_PENDING);
-}
-
 enum outcome step_policy(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_POLICY);
 	enum outcome o;
+	struct stance s = boot_stance(b);
 	bool pin = b->staged.pin_rule;
 
-	if (!policy_still_wanted(b)) {
+	if (!decide_policy(&b->record.decision, &s, BOOT_EVIDENCE(b))) {
 		ima_unstage(&b->staged);
 		return OUTCOME_BLOCKED;
 	}

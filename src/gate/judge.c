@@ -97,11 +97,18 @@ static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
 	return secret_set(&b->master, master, MASTER_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
 }
 
-/* Development and benchmarks: config_check() keeps it away from floors above fix. */
-static enum outcome read_key_file(struct boot *b, struct why *why)
+static enum outcome bad_file(struct why *why, const char *path, const char *detail)
 {
-	CLEAN_FREE char *text = NULL;
-	size_t len;
+	why_set(why, WHY_TEXT, 0, "read", path);
+	why_detail(why, detail);
+	return OUTCOME_BROKEN;
+}
+
+/* Development and benchmarks: config_check() keeps it away from floors above fix. */
+static enum outcome read_key_files(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL, *blob = NULL;
+	size_t len, blob_len;
 	bool ok;
 	int r = file_read(b->root, b->config.key_file, MASTER_KEY_LEN, &text, &len);
 
@@ -109,11 +116,17 @@ static enum outcome read_key_file(struct boot *b, struct why *why)
 		return read_errno(r, b->config.key_file, why);
 	ok = len == MASTER_KEY_LEN && secret_set(&b->master, text, len);
 	explicit_bzero(text, len);
-	if (ok)
-		return OUTCOME_OK;
-	why_set(why, WHY_TEXT, 0, "read", b->config.key_file);
-	why_detail(why, "a master key file holds exactly 32 bytes");
-	return OUTCOME_BROKEN;
+	if (!ok)
+		return bad_file(why, b->config.key_file, "a master key file holds exactly 32 bytes");
+	r = file_read(b->root, b->config.evm_blob, EVM_BLOB_MAX - 1, &blob, &blob_len);
+	if (r < 0)
+		return read_errno(r, b->config.evm_blob, why);
+	blob[strcspn(blob, "\n")] = '\0';
+	if (!evm_blob_valid(blob))
+		return bad_file(why, b->config.evm_blob, "not the blob of a 64-byte encrypted key "
+		                "under user:" MASTER_KEY_NAME);
+	memcpy(b->seal.evm_blob, blob, strlen(blob) + 1);
+	return OUTCOME_OK;
 }
 
 enum outcome step_unseal(struct boot *b)
@@ -124,15 +137,12 @@ enum outcome step_unseal(struct boot *b)
 
 	if (!decide_want_key(&s, BOOT_EVIDENCE(b)))
 		return OUTCOME_BLOCKED;
-	/* the kernel fetches crypto modules for the encrypted key: better now, while the
-	 * root device is awaited */
 	if (!b->rehearse)
-		(void)ima_preload_crypto(); /* best effort: what is missing fails later, with words */
+		b->warm_up = keyring_warm_up();
+	if (b->config.key_source == KEY_SOURCE_FILE)
+		return read_key_files(b, why);
 	o = read_seal(b, why);
-	if (o != OUTCOME_OK)
-		return o;
-	return b->config.key_source == KEY_SOURCE_FILE ? read_key_file(b, why)
-	                                               : unseal_from_tpm(b, why);
+	return o == OUTCOME_OK ? unseal_from_tpm(b, why) : o;
 }
 
 /* OK with the text in hand; BLOCKED where the stage loads none. */

@@ -64,6 +64,7 @@ void boot_init(struct boot *b)
 	b->sysroot_path = BOOT_SYSROOT;
 	b->root = -1;
 	b->run_dir = -1;
+	b->warm_up = -1;
 	b->staged = IMA_STAGED_NONE;
 	(void)clock_gettime(CLOCK_MONOTONIC, &b->started); /* cannot fail: a constant clock */
 }
@@ -71,6 +72,8 @@ void boot_init(struct boot *b)
 void boot_end(struct boot *b)
 {
 	secret_wipe(&b->master);
+	keyring_warm_up_end(b->warm_up);
+	b->warm_up = -1;
 	ima_unstage(&b->staged);
 	free(b->policy_text);
 	b->policy_text = NULL;

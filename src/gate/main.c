@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,11 +60,32 @@ static void power_off(void)
 	log_error("power-off failed: %s", strerror(errno));
 }
 
+/* A file of the real root is mapped, and its disk fails: better a sentence than a core dump. */
+static void disk_failed(int signal)
+{
+	static const char text[] = "imagate: STOPPED: a file of the real root could not be read\n"
+	                           "imagate: the disk is failing: check it from a rescue system\n";
+
+	(void)signal;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1); /* nobody left to tell */
+	_exit(EXIT_STOP);
+}
+
+/* systemd mounts it; an initramfs without systemd may not have. Failing shows in the facts. */
+static void mount_securityfs(void)
+{
+	if (access("/sys/kernel/security/lsm", F_OK) < 0)
+		(void)mount("securityfs", "/sys/kernel/security", "securityfs",
+		            MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
 static int run(bool wait_sysroot)
 {
 	static struct boot b;
 	int code;
 
+	(void)signal(SIGBUS, disk_failed);
+	mount_securityfs();
 	boot_init(&b);
 	b.wait_sysroot = wait_sysroot;
 	b.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -21,9 +21,9 @@ static const char *const headline[VERDICT_COUNT] = {
 
 /* Documented in imagate-gate(8); never changed, dashboards filter on them. */
 static const char *const message_id[VERDICT_COUNT] = {
-	[VERDICT_STOP] = "MESSAGE_ID=7bf2afcfbc874797b80ca241ba80085b",
-	[VERDICT_DEGRADED] = "MESSAGE_ID=691d4a7157794582884ce9cc53fd1a7b",
-	[VERDICT_ADMIT] = "MESSAGE_ID=4e26c4b1a7d14ffb92389813504daddb",
+	[VERDICT_STOP] = "7bf2afcfbc874797b80ca241ba80085b",
+	[VERDICT_DEGRADED] = "691d4a7157794582884ce9cc53fd1a7b",
+	[VERDICT_ADMIT] = "4e26c4b1a7d14ffb92389813504daddb",
 };
 _Static_assert(VERDICT_COUNT == 3, "a verdict without words");
 
@@ -137,7 +137,7 @@ void tell_journal(const struct boot *b)
 		if (r->evidence.outcome[s] != OUTCOME_OK && r->why[s].domain != WHY_NONE)
 			why_format(&r->why[s], detail, sizeof(detail));
 	/* no journal (an initramfs without systemd) is no failure: the record is there too */
-	(void)sd_journal_send(message_id[r->decision.verdict], "MESSAGE=%s", text,
+	(void)sd_journal_send("MESSAGE_ID=%s", message_id[r->decision.verdict], "MESSAGE=%s", text,
 	                      "PRIORITY=%d", r->decision.verdict == VERDICT_ADMIT ? 5 : 3,
 	                      "IMAGATE_VERDICT=%s", verdict_name(r->decision.verdict),
 	                      "IMAGATE_CAUSE=%s", cause_name(r->decision.cause),

@@ -23,15 +23,12 @@ enum outcome ima_stage(int root, const char *path, const char *text, size_t len,
                        struct ima_staged *ret, struct why *why);
 /* Throw it away: spoils it first, so that closing makes nothing count. */
 void ima_unstage(struct ima_staged *s);
-/* Close, and prove it: the policy file is gone, or, where the kernel lets it be read, reads
- * back as many rules as were written. */
+/* Close, and prove it: the kernel logs that the update is complete, and the policy file is
+ * gone or, where the kernel lets it be read, reads back at least as many rules. A process that
+ * dies with a policy staged makes it count, too: the kernel closes for it. */
 enum outcome ima_commit(int root, struct ima_staged *s, struct why *why);
 
 /* The probe that pins _ima, on a tmpfs directory of ours: after the commit. */
 enum outcome ima_pin(int dir_fd, struct why *why);
-
-/* Crypto modules the encrypted key and IMA will ask for, so that the kernel need not start
- * modprobe later. Best effort; returns how many could not be loaded. */
-int ima_preload_crypto(void);
 
 #endif

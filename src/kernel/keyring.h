@@ -9,6 +9,12 @@
 #include "core/seal.h"
 #include "core/why.h"
 
+/* The first encrypted key makes the kernel fetch crypto modules through modprobe. A child with a
+ * throw-away key makes it do so now, while the TPM and the root device are awaited. Best
+ * effort; returns the child's pid for keyring_warm_up_end(), or -1. */
+int keyring_warm_up(void);
+void keyring_warm_up_end(int pid);
+
 /* Join a new anonymous session keyring. Call once, before any key. */
 enum outcome keyring_private(struct why *why);
 

@@ -1,0 +1,191 @@
+#include "kernel/ima.h"
+
+#include "base/file.h"
+#include "core/policy.h"
+#include "kernel/kmsg.h"
+#include "kernel/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define POLICY_PATH "sys/kernel/security/integrity/ima/policy"
+#define PROBE "ima-probe"
+#define RING "'_ima'"
+/* A uid that nobody has: the rule concerns our probe alone. */
+#define PROBE_UID 4000000000u
+#define PROBE_RULE "appraise func=FILE_CHECK fsmagic=0x01021994 fowner=4000000000"
+
+/* One rule, one write. The kernel answers with what it consumed: the line and its newline. */
+static int write_rule(int fd, const char *rule, size_t len)
+{
+	char line[POLICY_RULE_MAX + 1];
+	ssize_t n;
+
+	if (len > POLICY_RULE_MAX)
+		return -EFBIG;
+	memcpy(line, rule, len);
+	line[len] = '\n';
+	do
+		n = write(fd, line, len + 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len + 1 ? 0 : -EIO;
+}
+
+static enum outcome refused(struct why *why, const char *path, unsigned line, int error)
+{
+	why_set(why, WHY_TEXT, line, "policy", path);
+	why_detail(why, error == -EACCES ? "the kernel demands a signed policy (EACCES)"
+	              : error == -EINVAL ? "the kernel refuses this rule (EINVAL)"
+	              : error == -EIO    ? "the kernel took only a part of this rule"
+	                                 : "the kernel could not take this rule");
+	return error == -EINVAL || error == -EACCES ? OUTCOME_REFUSED : OUTCOME_BROKEN;
+}
+
+static enum outcome write_rules(struct ima_staged *s, const char *path, const char *text, size_t len,
+                                struct why *why)
+{
+	struct policy_iter it;
+	const char *rule;
+	size_t rule_len;
+	int r = s->pin_rule ? write_rule(s->fd, PROBE_RULE, strlen(PROBE_RULE)) : 0;
+
+	if (r < 0)
+		return refused(why, path, 0, r);
+	policy_begin(&it, text, len);
+	while (policy_next(&it, &rule, &rule_len)) {
+		r = write_rule(s->fd, rule, rule_len);
+		if (r < 0)
+			return refused(why, path, it.line, r);
+		s->rules++;
+	}
+	return OUTCOME_OK;
+}
+
+enum outcome ima_stage(int root, const char *path, const char *text, size_t len, bool with_pin,
+                       struct ima_staged *ret, struct why *why)
+{
+	enum outcome o;
+
+	*ret = (struct ima_staged){ .pin_rule = with_pin };
+	ret->fd = openat(root, POLICY_PATH, O_WRONLY | O_CLOEXEC);
+	if (ret->fd < 0) {
+		why_set(why, WHY_ERRNO, errno, "open", "/" POLICY_PATH);
+		return errno == ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
+	}
+	o = write_rules(ret, path, text, len, why);
+	if (o != OUTCOME_OK)
+		ima_unstage(ret);
+	return o;
+}
+
+void ima_unstage(struct ima_staged *s)
+{
+	static const char spoiler[] = "spoilt by imagate\n";
+
+	if (s->fd < 0)
+		return;
+	/* expected to fail: one bad rule makes the kernel throw all of them away */
+	if (write(s->fd, spoiler, sizeof(spoiler) - 1) < 0)
+		errno = 0;
+	(void)close(s->fd); /* never fails here; what counts was done by the write */
+	*s = IMA_STAGED_NONE;
+}
+
+/* Rules as the kernel reads them back: one a line. */
+static enum outcome count_back(int root, unsigned rules, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	unsigned lines = 0;
+	int r = file_read(root, POLICY_PATH, 4 * POLICY_FILE_MAX, &text, &len);
+
+	if (r == -EACCES || r == -EPERM || r == -ENOENT)
+		return OUTCOME_OK; /* a kernel that does not let it be read: its log must do */
+	if (r < 0) {
+		why_set(why, WHY_ERRNO, -r, "read back", "/" POLICY_PATH);
+		return OUTCOME_BROKEN;
+	}
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	if (lines >= rules)
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "read back", "/" POLICY_PATH);
+	why_detail(why, "fewer rules are in force than were written");
+	return OUTCOME_BROKEN;
+}
+
+enum outcome ima_commit(int root, struct ima_staged *s, struct why *why)
+{
+	unsigned rules = s->rules;
+	CLEAN_FD log = kmsg_begin();
+
+	if (s->fd < 0 || log < 0) {
+		why_set(why, WHY_ERRNO, s->fd < 0 ? EBADF : -log, "open", s->fd < 0 ? POLICY_PATH : "/dev/kmsg");
+		ima_unstage(s);
+		return OUTCOME_BROKEN;
+	}
+	(void)close(s->fd); /* answers 0 whatever becomes of the policy: the proof follows */
+	*s = IMA_STAGED_NONE;
+	if (!kmsg_saw(log, "policy update", "completed")) {
+		why_set(why, WHY_TEXT, 0, "close", "/" POLICY_PATH);
+		why_detail(why, "the kernel did not log 'policy update completed'");
+		return OUTCOME_REFUSED;
+	}
+	return count_back(root, rules, why);
+}
+
+static enum outcome failed(struct why *why, int error, const char *operation)
+{
+	why_set(why, WHY_ERRNO, error, operation, PROBE " on /run/imagate");
+	return OUTCOME_BROKEN;
+}
+
+static enum outcome probe_make(int dir_fd, uint32_t keyid, struct why *why)
+{
+	uint8_t signature[PROBE_SIGNATURE_LEN];
+	CLEAN_FD fd = -1;
+
+	if (unlinkat(dir_fd, PROBE, 0) < 0 && errno != ENOENT)
+		return failed(why, errno, "unlink");
+	fd = openat(dir_fd, PROBE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return failed(why, errno, "create");
+	probe_signature(3, keyid, signature);
+	if (fchown(fd, PROBE_UID, (gid_t)-1) < 0)
+		return failed(why, errno, "chown");
+	if (fsetxattr(fd, "security.ima", signature, sizeof(signature), 0) < 0)
+		return failed(why, errno, "set security.ima of");
+	return OUTCOME_OK;
+}
+
+enum outcome ima_pin(int dir_fd, struct why *why)
+{
+	CLEAN_FD log = kmsg_begin();
+	CLEAN_FD fd = -1;
+	char name[16];
+	uint32_t keyid;
+	int r = log < 0 ? log : probe_keyid(&keyid);
+	enum outcome o;
+
+	if (r < 0)
+		return failed(why, -r, "prepare");
+	o = probe_make(dir_fd, keyid, why);
+	if (o != OUTCOME_OK)
+		return o;
+	/* denied in enforce, allowed in fix and log: the look-up is what counts */
+	fd = openat(dir_fd, PROBE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (unlinkat(dir_fd, PROBE, 0) < 0)
+		return failed(why, errno, "unlink");
+	probe_key_name(keyid, name);
+	if (kmsg_saw(log, name, RING))
+		return OUTCOME_OK;
+	failed(why, 0, "pin _ima by");
+	why_detail(why, "the kernel did not look its key up in our _ima keyring");
+	return OUTCOME_BROKEN;
+}

@@ -1,0 +1,271 @@
+#include "label/preflight.h"
+
+#include "base/file.h"
+#include "core/elf.h"
+#include "label/libpath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define SHEBANG_MAX 256
+
+/* Where the kernel and systemd look for init, in their order: init/main.c, switch-root.c */
+static const char *const inits[] = {
+	"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", "/etc/init", "/bin/init", "/bin/sh",
+};
+
+struct walk {
+	int root;
+	bool full, want_evm;
+	preflight_digest_fn digest;
+	struct preflight *ret;
+	struct file_id {
+		dev_t dev;
+		ino_t ino;
+	} seen[PREFLIGHT_FILES_MAX];
+	bool broken; /* something could not be judged */
+};
+
+static bool good(enum label_state s)
+{
+	return s == LABEL_STATE_GOOD || s == LABEL_STATE_UNVERIFIED;
+}
+
+static void note(struct walk *w, const char *path, enum label_state state)
+{
+	struct preflight_file *f;
+
+	if (w->ret->count == PREFLIGHT_FILES_MAX) {
+		w->broken = true;
+		return;
+	}
+	f = &w->ret->file[w->ret->count++];
+	(void)snprintf(f->path, sizeof(f->path), "%s", path); /* cut is fine: for a person */
+	f->state = state;
+	w->ret->bad += !good(state);
+}
+
+static enum label_state compare(const struct walk *w, int fd, const struct label *l)
+{
+	uint8_t digest[64];
+	size_t len;
+
+	if (!w->full)
+		return LABEL_STATE_GOOD;
+	if (w->digest(fd, l->algo, digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
+		return LABEL_STATE_UNREADABLE;
+	return len == l->digest_len && !memcmp(digest, l->digest, len) ? LABEL_STATE_GOOD
+	                                                                : LABEL_STATE_INVALID_HASH;
+}
+
+static enum label_state judge_ima(const struct walk *w, int fd)
+{
+	uint8_t x[LABEL_MAX];
+	ssize_t n = fgetxattr(fd, "security.ima", x, sizeof(x));
+	struct label l;
+
+	if (n < 0)
+		return errno == ENODATA || errno == EOPNOTSUPP ? LABEL_STATE_MISSING_HASH : LABEL_STATE_UNREADABLE;
+	label_parse(x, (size_t)n, &l);
+	switch (l.kind) {
+	case LABEL_HASH: return compare(w, fd, &l);
+	case LABEL_SIGNATURE:
+	case LABEL_VERITY: return LABEL_STATE_UNVERIFIED;
+	case LABEL_NONE: return LABEL_STATE_MISSING_HASH;
+	default: return LABEL_STATE_MALFORMED;
+	}
+}
+
+static enum label_state judge_evm(int fd)
+{
+	uint8_t x[LABEL_MAX];
+	ssize_t n = fgetxattr(fd, "security.evm", x, sizeof(x));
+	struct label l;
+
+	if (n < 0)
+		return errno == ENODATA ? LABEL_STATE_MISSING_HMAC : LABEL_STATE_UNREADABLE;
+	label_parse(x, (size_t)n, &l);
+	return l.kind == LABEL_HMAC || l.kind == LABEL_SIGNATURE || l.kind == LABEL_PORTABLE
+	       ? LABEL_STATE_GOOD : LABEL_STATE_MALFORMED;
+}
+
+static enum label_state judge(const struct walk *w, int fd)
+{
+	enum label_state s = judge_ima(w, fd), e;
+
+	if (!good(s) || !w->want_evm)
+		return s;
+	e = judge_evm(fd);
+	return good(e) ? s : e;
+}
+
+/* Path below root, from the fd: links are resolved in it. */
+static void path_of(const struct walk *w, int fd, char *ret, size_t size)
+{
+	char link[64], root[PATH_MAX];
+	ssize_t n, r;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", w->root); /* fits */
+	r = readlink(link, root, sizeof(root) - 1);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, size - 1);
+	ret[n > 0 ? n : 0] = '\0';
+	if (r > 1 && n > r && !memcmp(ret, root, (size_t)r) && ret[r] == '/')
+		memmove(ret, ret + r, (size_t)(n - r) + 1);
+}
+
+static bool seen_before(struct walk *w, const struct stat *st)
+{
+	for (size_t i = 0; i < w->ret->count; i++)
+		if (w->seen[i].dev == st->st_dev && w->seen[i].ino == st->st_ino)
+			return true;
+	if (w->ret->count < PREFLIGHT_FILES_MAX)
+		w->seen[w->ret->count] = (struct file_id){ st->st_dev, st->st_ino };
+	return false;
+}
+
+static void visit(struct walk *w, int fd, int depth);
+
+static void visit_path(struct walk *w, const char *path, int depth)
+{
+	CLEAN_FD fd = -1;
+	int r = file_open_in_root(w->root, path, &fd);
+
+	if (r < 0)
+		note(w, path, r == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
+	else
+		visit(w, fd, depth);
+}
+
+static void visit_needed(struct walk *w, const struct elf_needs *e, const char *path, int depth)
+{
+	struct libpath dirs = { .count = 0 }, system;
+	char origin[PATH_MAX], *slash;
+
+	(void)snprintf(origin, sizeof(origin), "%s", path); /* no longer than PATH_MAX */
+	slash = strrchr(origin, '/');
+	if (slash)
+		*slash = '\0';
+	if (e->runpath)
+		libpath_add_runpath(e->runpath, origin, &dirs);
+	libpath_system(w->root, e->machine, e->class, &system);
+	for (size_t i = 0; i < e->needed_count; i++) {
+		CLEAN_FD fd = libpath_open(w->root, &dirs, e->needed[i]);
+
+		if (fd < 0)
+			fd = libpath_open(w->root, &system, e->needed[i]);
+		if (fd < 0)
+			note(w, e->needed[i], LABEL_STATE_NO_FILE);
+		else
+			visit(w, fd, depth);
+	}
+}
+
+/* "#!/bin/sh -e" -> "/bin/sh" */
+static void visit_interpreter(struct walk *w, const char *bytes, size_t len, int depth)
+{
+	char path[SHEBANG_MAX];
+	size_t n = 2, start;
+
+	while (n < len && (bytes[n] == ' ' || bytes[n] == '\t'))
+		n++;
+	for (start = n; n < len && n - start < sizeof(path) - 1 && !strchr(" \t\n", bytes[n]); n++)
+		path[n - start] = bytes[n];
+	path[n - start] = '\0';
+	visit_path(w, path, depth);
+}
+
+static void visit_bytes(struct walk *w, const uint8_t *bytes, size_t len, const char *path, int depth)
+{
+	struct elf_needs e;
+
+	if (len > 2 && bytes[0] == '#' && bytes[1] == '!') {
+		visit_interpreter(w, (const char *)bytes, len, depth);
+		return;
+	}
+	if (!elf_parse(bytes, len, &e) || !e.is_elf) {
+		note(w, path, LABEL_STATE_UNREADABLE);
+		return;
+	}
+	if (e.interp)
+		visit_path(w, e.interp, depth);
+	visit_needed(w, &e, path, depth);
+}
+
+/* Libraries need libraries; deeper than this is a loop that links hide. */
+#define DEPTH_MAX 24
+
+static void visit(struct walk *w, int fd, int depth)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	void *bytes;
+
+	path_of(w, fd, path, sizeof(path));
+	if (fstat(fd, &st) < 0 || depth > DEPTH_MAX) {
+		note(w, path, LABEL_STATE_UNREADABLE);
+		return;
+	}
+	if (seen_before(w, &st))
+		return;
+	note(w, path, st.st_size ? judge(w, fd) : LABEL_STATE_UNREADABLE);
+	if (st.st_size == 0)
+		return;
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED) {
+		w->broken = true;
+		return;
+	}
+	visit_bytes(w, bytes, (size_t)st.st_size, path, depth + 1);
+	(void)munmap(bytes, (size_t)st.st_size); /* a mapping of ours: cannot fail */
+}
+
+static void visit_init(struct walk *w, const char *init)
+{
+	CLEAN_FD fd = -1;
+
+	if (*init) {
+		visit_path(w, init, 0);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
+		if (file_open_in_root(w->root, inits[i], &fd) < 0)
+			continue;
+		visit(w, fd, 0);
+		return;
+	}
+	note(w, "/sbin/init", LABEL_STATE_NO_FILE);
+}
+
+enum outcome preflight_run(int root, const char *init, bool full, bool want_evm,
+                           preflight_digest_fn digest, struct preflight *ret, struct why *why)
+{
+	static struct walk w; /* too large for a stack */
+
+	memset(&w, 0, sizeof(w));
+	memset(ret, 0, sizeof(*ret));
+	w.root = root;
+	w.full = full;
+	w.want_evm = want_evm;
+	w.digest = digest;
+	w.ret = ret;
+	visit_init(&w, init);
+	for (size_t i = 0; i < ret->count; i++) {
+		if (good(ret->file[i].state))
+			continue;
+		why_set(why, WHY_LABEL, ret->file[i].state, "label", ret->file[i].path);
+		why_detail(why, label_state_name(ret->file[i].state));
+		return OUTCOME_REFUSED;
+	}
+	if (!w.broken && ret->count)
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "preflight", "init");
+	why_detail(why, "not all files could be looked at");
+	return OUTCOME_BROKEN;
+}

@@ -1,0 +1,249 @@
+#include "tpm/context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tss2/tss2_mu.h>
+
+#define PCR_CHANGED_TRIES 8
+#define PCRS_MAX (24 * SEAL_DIGEST_MAX)
+
+/* A value that the firmware never extended binds to nothing (CVE-2021-42299). */
+static enum outcome refuse_unextended(const struct pcr_selection *pcrs, const uint8_t *values,
+                                      size_t len, struct why *why)
+{
+	size_t each = len / (size_t)__builtin_popcount(pcrs->mask);
+	char subject[32];
+
+	for (int n = 0; n < 24; n++) {
+		size_t same = 1;
+
+		if (!(pcrs->mask & UINT32_C(1) << n))
+			continue;
+		while (same < each && values[same] == values[0])
+			same++;
+		if (same == each && (values[0] == 0x00 || values[0] == 0xff)) {
+			(void)snprintf(subject, sizeof(subject), "%s PCR %d", pcr_bank_name(pcrs->bank), n);
+			why_set(why, WHY_TEXT, 0, "seal to", subject);
+			why_detail(why, "this firmware does not extend it: choose others in imagate.conf, [tpm] pcrs");
+			return OUTCOME_REFUSED;
+		}
+		values += each;
+	}
+	return OUTCOME_OK;
+}
+
+/* What PolicyPCR compares: the hash over all values. */
+static enum outcome digest_of_pcrs(struct tpm *t, const struct pcr_selection *pcrs, TPM2B_DIGEST *ret,
+                                   struct why *why)
+{
+	uint8_t values[PCRS_MAX];
+	TPM2B_MAX_BUFFER data = { 0 };
+	TPM2B_DIGEST *digest = NULL;
+	size_t len;
+	TSS2_RC rc;
+	enum outcome o = tpm_pcr_read(t, pcrs, values, sizeof(values), &len, why);
+
+	if (o == OUTCOME_OK)
+		o = refuse_unextended(pcrs, values, len, why);
+	if (o != OUTCOME_OK)
+		return o;
+	if (len > sizeof(data.buffer)) {
+		why_set(why, WHY_TEXT, 0, "seal to", "PCRs");
+		why_detail(why, "too many of them for this bank: choose fewer in imagate.conf, [tpm] pcrs");
+		return OUTCOME_REFUSED;
+	}
+	memcpy(data.buffer, values, len);
+	data.size = (UINT16)len;
+	rc = TPM_CALL(t, Esys_Hash(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &data,
+	                           TPM2_ALG_SHA256, ESYS_TR_RH_NULL, &digest, NULL));
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_failed(why, rc, "Esys_Hash", "PCRs");
+	*ret = *digest;
+	Esys_Free(digest);
+	return OUTCOME_OK;
+}
+
+static TSS2_RC policy_pcr(struct tpm *t, ESYS_TR session, const struct pcr_selection *pcrs,
+                          const TPM2B_DIGEST *digest)
+{
+	TPML_PCR_SELECTION list;
+
+	tpm_pcr_list(pcrs, &list);
+	return TPM_CALL(t, Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                  digest, &list));
+}
+
+/* The policy digest for these values, calculated by the TPM in a trial session. */
+static enum outcome trial(struct tpm *t, const struct pcr_selection *pcrs, const TPM2B_DIGEST *digest,
+                          TPM2B_DIGEST *ret, struct why *why)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	TPM2B_DIGEST *policy = NULL;
+	enum outcome o = tpm_session(t, TPM2_SE_TRIAL, TPMA_SESSION_CONTINUESESSION, &session, why);
+	TSS2_RC rc;
+
+	if (o != OUTCOME_OK)
+		return o;
+	rc = policy_pcr(t, session, pcrs, digest);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = TPM_CALL(t, Esys_PolicyGetDigest(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
+		                                      ESYS_TR_NONE, &policy));
+	if (rc == TSS2_RC_SUCCESS)
+		*ret = *policy;
+	Esys_Free(policy);
+	tpm_flush(t, &session);
+	return rc == TSS2_RC_SUCCESS ? OUTCOME_OK : tpm_failed(why, rc, "Esys_PolicyPCR", "trial");
+}
+
+static enum outcome marshal(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv, struct seal_object *ret,
+                            struct why *why)
+{
+	TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Marshal(pub, ret->public_part, sizeof(ret->public_part),
+	                                          &ret->public_len);
+
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_TPM2B_PRIVATE_Marshal(priv, ret->private_part, sizeof(ret->private_part),
+		                                   &ret->private_len);
+	return rc == TSS2_RC_SUCCESS ? OUTCOME_OK : tpm_failed(why, rc, "marshal", "sealed object");
+}
+
+static enum outcome create(struct tpm *t, const TPM2B_DIGEST *policy, const struct secret *payload,
+                           struct seal_object *ret, struct why *why)
+{
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	TPM2B_SENSITIVE_CREATE sensitive = { .sensitive.data.size = (UINT16)payload->len };
+	TPM2B_PUBLIC in = { .publicArea = {
+		.type = TPM2_ALG_KEYEDHASH,
+		.nameAlg = TPM2_ALG_SHA256,
+		/* no userWithAuth: only the policy opens it */
+		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA,
+		.authPolicy = *policy,
+		.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+	} };
+	TPM2B_PUBLIC *pub = NULL;
+	TPM2B_PRIVATE *priv = NULL;
+	ESYS_TR session = ESYS_TR_NONE;
+	enum outcome o = tpm_session(t, TPM2_SE_HMAC, TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT,
+	                             &session, why);
+	TSS2_RC rc;
+
+	if (o != OUTCOME_OK)
+		return o;
+	memcpy(sensitive.sensitive.data.buffer, payload->bytes, payload->len);
+	rc = TPM_CALL(t, Esys_Create(t->esys, t->srk, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in,
+	                             &no_data, &no_pcrs, &priv, &pub, NULL, NULL, NULL));
+	explicit_bzero(&sensitive, sizeof(sensitive));
+	tpm_flush(t, &session);
+	o = rc == TSS2_RC_SUCCESS ? marshal(pub, priv, ret, why)
+	                          : tpm_failed(why, rc, "Esys_Create", "sealed object");
+	Esys_Free(pub);
+	Esys_Free(priv);
+	return o;
+}
+
+enum outcome tpm_seal(struct tpm *t, const struct pcr_selection *pcrs, const struct secret *payload,
+                      struct seal_object *ret, struct why *why)
+{
+	TPM2B_DIGEST digest, policy;
+	enum outcome o;
+
+	memset(ret, 0, sizeof(*ret));
+	if (payload->len > 128 || pcrs->mask == 0) { /* MAX_SYM_DATA */
+		why_set(why, WHY_TEXT, 0, "seal", "payload or PCR selection");
+		return OUTCOME_BROKEN;
+	}
+	o = tpm_find_srk(t, NULL, 0, why);
+	if (o == OUTCOME_OK)
+		o = digest_of_pcrs(t, pcrs, &digest, why);
+	if (o == OUTCOME_OK)
+		o = trial(t, pcrs, &digest, &policy, why);
+	if (o == OUTCOME_OK)
+		o = create(t, &policy, payload, ret, why);
+	if (o != OUTCOME_OK)
+		return o;
+	ret->parent = t->srk_transient ? TPM2_RH_OWNER : 0x81000001;
+	ret->pcrs = *pcrs;
+	ret->pcr_digest_len = digest.size <= SEAL_DIGEST_MAX ? digest.size : 0;
+	memcpy(ret->pcr_digest, digest.buffer, ret->pcr_digest_len);
+	return OUTCOME_OK;
+}
+
+static enum outcome load(struct tpm *t, const struct seal_object *o, ESYS_TR *ret, struct why *why)
+{
+	TPM2B_PUBLIC pub = { 0 };
+	TPM2B_PRIVATE priv = { 0 };
+	size_t at = 0;
+	TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(o->public_part, o->public_len, &at, &pub);
+
+	if (rc == TSS2_RC_SUCCESS && at != o->public_len)
+		rc = TPM2_RC_SIZE;
+	at = 0;
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_TPM2B_PRIVATE_Unmarshal(o->private_part, o->private_len, &at, &priv);
+	if (rc == TSS2_RC_SUCCESS && at != o->private_len)
+		rc = TPM2_RC_SIZE;
+	if (rc != TSS2_RC_SUCCESS) {
+		(void)tpm_failed(why, rc, "unmarshal", "sealed object");
+		why_detail(why, "the sealed object is damaged: restore seal.pem or seal again");
+		return OUTCOME_BROKEN;
+	}
+	/* no secret in it: what is unsealed later is tied to this object's name by the session */
+	rc = TPM_CALL(t, Esys_Load(t->esys, t->srk, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &priv,
+	                           &pub, ret));
+	if (rc == TSS2_RC_SUCCESS)
+		return OUTCOME_OK;
+	*ret = ESYS_TR_NONE;
+	return tpm_failed(why, rc, "Esys_Load", "sealed object");
+}
+
+/* One try with a session of its own; *ret_rc is the last code. */
+static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS_TR object,
+                                struct secret *ret, TSS2_RC *ret_rc, struct why *why)
+{
+	static const TPM2B_DIGEST as_they_are;
+	ESYS_TR session = ESYS_TR_NONE;
+	TPM2B_SENSITIVE_DATA *data = NULL;
+	enum outcome out = tpm_session(t, TPM2_SE_POLICY, TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_ENCRYPT,
+	                               &session, why);
+	const char *operation = "Esys_PolicyPCR";
+
+	*ret_rc = TSS2_RC_SUCCESS;
+	if (out != OUTCOME_OK)
+		return out;
+	*ret_rc = policy_pcr(t, session, &o->pcrs, &as_they_are);
+	if (*ret_rc == TSS2_RC_SUCCESS) {
+		operation = "Esys_Unseal";
+		*ret_rc = TPM_CALL(t, Esys_Unseal(t->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data));
+	}
+	tpm_flush(t, &session);
+	if (*ret_rc != TSS2_RC_SUCCESS)
+		return tpm_failed(why, *ret_rc, operation, "sealed object");
+	out = secret_set(ret, data->buffer, data->size) ? OUTCOME_OK : OUTCOME_BROKEN;
+	explicit_bzero(data, sizeof(*data));
+	Esys_Free(data);
+	if (out != OUTCOME_OK)
+		why_set(why, WHY_TEXT, 0, "Esys_Unseal", "more than a payload");
+	return out;
+}
+
+enum outcome tpm_unseal(struct tpm *t, const struct seal_object *o, const uint8_t *srk_name,
+                        size_t srk_name_len, struct secret *ret, struct why *why)
+{
+	ESYS_TR object = ESYS_TR_NONE;
+	enum outcome out = tpm_find_srk(t, srk_name, srk_name_len, why);
+	TSS2_RC rc;
+
+	if (out == OUTCOME_OK)
+		out = load(t, o, &object, why);
+	if (out != OUTCOME_OK)
+		return out;
+	for (int i = 0; i < PCR_CHANGED_TRIES; i++) {
+		out = unseal_once(t, o, object, ret, &rc, why);
+		if (!tpm_rc_is(rc, TPM2_RC_PCR_CHANGED))
+			break;
+	}
+	tpm_flush(t, &object);
+	return out;
+}
