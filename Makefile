@@ -128,14 +128,32 @@ deps-build deps-test deps-vm:
 	@images/packages $(@:deps-%=%)
 
 # -- installing ------------------------------------------------------------------------
+MAN8 = src/man/imagate.8 src/man/imagate-gate.8
+MAN5 = src/man/imagate.conf.5
+SHARE = $(PREFIX)/share
+
 install: all
 	install -D -m 0755 $(BUILD)/imagate-gate $(DESTDIR)$(LIBEXEC)/imagate-gate
 	install -D -m 0755 $(BUILD)/imagate $(DESTDIR)$(PREFIX)/bin/imagate
+	install -d $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate/policy $(DESTDIR)$(SHARE)/man/man8 \
+	  $(DESTDIR)$(SHARE)/man/man5
+	install -m 0755 dracut-module/90imagate/module-setup.sh dracut-module/90imagate/gate.sh $(DESTDIR)$(DRACUTDIR)
+	install -m 0644 units/imagate-gate.service units/imagate-sysroot.service units/require-gate.conf \
+	  $(DESTDIR)$(DRACUTDIR)
+	install -m 0644 policy/*.policy $(DESTDIR)$(SHARE)/imagate/policy
+	install -m 0644 src/imagate.conf $(DESTDIR)$(SHARE)/imagate/imagate.conf
+	install -m 0644 $(MAN8) $(DESTDIR)$(SHARE)/man/man8
+	install -m 0644 $(MAN5) $(DESTDIR)$(SHARE)/man/man5
+	install -D -m 0644 src/completion/imagate $(DESTDIR)$(SHARE)/bash-completion/completions/imagate
 
 uninstall:
-	rm -f $(DESTDIR)$(LIBEXEC)/imagate-gate $(DESTDIR)$(PREFIX)/bin/imagate
+	rm -f $(DESTDIR)$(LIBEXEC)/imagate-gate $(DESTDIR)$(PREFIX)/bin/imagate \
+	  $(addprefix $(DESTDIR)$(SHARE)/man/man8/,$(notdir $(MAN8))) \
+	  $(addprefix $(DESTDIR)$(SHARE)/man/man5/,$(notdir $(MAN5))) \
+	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate
+	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/unit $(BUILD)/tpm -name '*.d' 2>/dev/null)

@@ -63,7 +63,8 @@ static void print_text(const struct record *r)
 		(void)printf("  %s %s: %s\n", step_name((enum step)s),
 		             outcome_name(r->evidence.outcome[s]), text);
 	}
-	(void)printf("gate:     %u ms, of these %u ms waiting for the TPM\n", r->total_ms, r->tpm_ms);
+	(void)printf("gate:     %u ms, of these %u ms waiting for the TPM\n",
+	             r->total_ms - r->wait_ms, r->tpm_ms);
 }
 
 static void print_json(const struct record *r)

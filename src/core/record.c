@@ -54,8 +54,8 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	put(&o, "evm=%s\npolicy=%s\npolicy-rules=%u\nima-certs=%u\nevm-certs=%u\n",
 	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
 	    r->ima_certs, r->evm_certs);
-	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\ntotal-ms=%u\n", f->release,
-	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->total_ms);
+	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\nwait-ms=%u\ntotal-ms=%u\n", f->release,
+	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->wait_ms, r->total_ms);
 	for (int s = 0; s < STEP_COUNT; s++)
 		put(&o, "step.%s=%s\n", step_name((enum step)s), outcome_name(r->evidence.outcome[s]));
 	for (int s = 0; s < STEP_COUNT; s++)
@@ -177,6 +177,8 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		r->evm_certs = (unsigned)number(v);
 	else if (piece_is(key, "tpm-ms"))
 		r->tpm_ms = (unsigned)number(v);
+	else if (piece_is(key, "wait-ms"))
+		r->wait_ms = (unsigned)number(v);
 	else if (piece_is(key, "total-ms"))
 		r->total_ms = (unsigned)number(v);
 	else if (piece_is(key, "evm")) {

@@ -3,7 +3,7 @@
  * Values hold no newline. Unknown keys are skipped by readers, so that it can grow.
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
- *   policy-rules=<n> kernel=<release> secure-boot= lsm= tpm-ms= total-ms=
+ *   policy-rules=<n> kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms=
  *   step.<name>=<outcome>
  *   why.<name>=<domain> <code> <operation> | <subject> | <detail>
  */
@@ -24,7 +24,8 @@ struct record {
 	unsigned policy_rules;
 	bool evm_hmac, evm_x509;
 	unsigned ima_certs, evm_certs;
-	unsigned tpm_ms, total_ms;   /* wall time: in TPM commands, from start to conclude */
+	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,
+	                                       * from start to conclude */
 };
 
 /* Returns the length, 0 if it does not fit. */

@@ -60,6 +60,7 @@ struct boot {
 
 void boot_init(struct boot *b);
 void boot_end(struct boot *b); /* wipes, closes, frees */
+unsigned boot_elapsed_ms(const struct boot *b);
 
 struct stance boot_stance(const struct boot *b);
 

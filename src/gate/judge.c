@@ -219,7 +219,10 @@ enum outcome step_preflight(struct boot *b)
 	enum outcome o;
 
 	if (b->wait_sysroot) {
+		unsigned before = boot_elapsed_ms(b);
+
 		o = sysroot_wait(b->run_dir, why);
+		b->record.wait_ms = boot_elapsed_ms(b) - before;
 		if (o != OUTCOME_OK)
 			return o;
 	}

@@ -69,6 +69,15 @@ void boot_init(struct boot *b)
 	(void)clock_gettime(CLOCK_MONOTONIC, &b->started); /* cannot fail: a constant clock */
 }
 
+unsigned boot_elapsed_ms(const struct boot *b)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: a constant clock */
+	return (unsigned)((now.tv_sec - b->started.tv_sec) * 1000 +
+	                  (now.tv_nsec - b->started.tv_nsec) / 1000000);
+}
+
 void boot_end(struct boot *b)
 {
 	secret_wipe(&b->master);

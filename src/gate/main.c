@@ -2,6 +2,7 @@
  * configuration. */
 #include "gate/boot.h"
 
+#include "base/clean.h"
 #include "base/ini.h"
 #include "base/log.h"
 #include "core/advice.h"
@@ -20,19 +21,21 @@ enum { EXIT_GO_ON = 0, EXIT_STOP = 1, EXIT_USAGE = 2 };
 
 static int usage(FILE *to, int code)
 {
-	(void)fputs("usage: imagate-gate [--wait-sysroot]\n"
-	            "       imagate-gate --check-config FILE\n"
+	(void)fputs("usage: imagate-gate [--wait-sysroot | --sysroot-ready]\n"
+	            "       imagate-gate --check-config FILE | --config-files FILE | --needs-seal FILE\n"
 	            "Runs in the initramfs: unseals the EVM key, switches EVM on, loads the IMA\n"
-	            "policy. Exit status: 0 the boot may go on, 1 it must not, 2 usage or a bad\n"
-	            "configuration file.\n", to);
+	            "policy. --wait-sysroot does what it can before the real root is mounted, and\n"
+	            "waits for --sysroot-ready. The others are for the dracut module: is FILE a good\n"
+	            "configuration; which files does it name; must there be a seal.\n"
+	            "Exit status: 0 the boot may go on (or: yes), 1 it must not (or: no), 2 usage or a\n"
+	            "bad configuration.\n", to);
 	return code;
 }
 
-static int check_config(const char *path)
+static int load_config(const char *path, struct config *c)
 {
-	struct config c;
 	struct why why = { 0 };
-	enum outcome o = ini_config_load(AT_FDCWD, path, &c, &why);
+	enum outcome o = ini_config_load(AT_FDCWD, path, c, &why);
 	char text[512];
 
 	if (o == OUTCOME_OK)
@@ -42,12 +45,78 @@ static int check_config(const char *path)
 	return EXIT_USAGE;
 }
 
+static int check_config(const struct config *c)
+{
+	(void)c; /* that it loaded is the answer */
+	return EXIT_GO_ON;
+}
+
+/* "kind path" lines: what the initramfs must carry besides the configuration itself. */
+static int config_files(const struct config *c)
+{
+	const struct {
+		const char *kind, *path;
+	} files[] = {
+		{ "seal", c->key_source == KEY_SOURCE_TPM ? c->seal : "" },
+		{ "key", c->key_file },
+		{ "key", c->evm_blob },
+		{ "certificates", c->x509_ima },
+		{ "certificates", c->x509_evm },
+		{ "policy", c->stage >= STAGE_FIX ? c->policy : "" },
+		{ "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (*files[i].path)
+			(void)printf("%s %s\n", files[i].kind, files[i].path);
+	return EXIT_GO_ON;
+}
+
+static int needs_seal(const struct config *c)
+{
+	return c->key_source == KEY_SOURCE_TPM && c->stage == STAGE_ENFORCE &&
+	       c->on_key_absent == ON_FAILURE_STOP ? EXIT_GO_ON : EXIT_STOP;
+}
+
+static int ask(const char *option, const char *path)
+{
+	static const struct {
+		const char *option;
+		int (*answer)(const struct config *c);
+	} questions[] = {
+		{ "--check-config", check_config },
+		{ "--config-files", config_files },
+		{ "--needs-seal", needs_seal },
+	};
+	struct config c;
+	int r;
+
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		if (strcmp(option, questions[i].option) != 0)
+			continue;
+		r = load_config(path, &c);
+		return r == EXIT_GO_ON ? questions[i].answer(&c) : r;
+	}
+	return usage(stderr, EXIT_USAGE);
+}
+
 /* Only where root cannot do it: the unit's RuntimeDirectory= or this. */
 static int open_run_dir(void)
 {
 	if (mkdir(BOOT_RUN_DIR, 0755) < 0 && errno != EEXIST)
 		return -1;
 	return open(BOOT_RUN_DIR, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* A file of that name in the run directory, made now: -1 if it could not be, or is there. */
+static int mark(const char *name)
+{
+	CLEAN_FD dir = open_run_dir();
+	CLEAN_FD fd = dir < 0 ? -1 : openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_error(BOOT_RUN_DIR "/%s: %s", name, strerror(errno));
+	return fd < 0 ? -1 : 0;
 }
 
 /* Time for a person to read why; a machine nobody watches loses ten seconds. */
@@ -95,10 +164,18 @@ static int run(bool wait_sysroot)
 		boot_end(&b);
 		return EXIT_STOP;
 	}
+	/* once a boot: what a second run could still change would be to somebody else's advantage */
+	if (mark("started") < 0) {
+		log_error("the gate has run in this boot; reboot to run it again");
+		boot_end(&b);
+		return EXIT_STOP;
+	}
 	line_run(&b);
 	code = b.record.decision.verdict == VERDICT_STOP ? EXIT_STOP : EXIT_GO_ON;
 	if (code == EXIT_STOP && b.has_config && b.config.on_stop == ON_STOP_POWEROFF)
 		power_off();
+	if (code == EXIT_GO_ON && mark("admitted") < 0)
+		code = EXIT_STOP;
 	boot_end(&b);
 	return code;
 }
@@ -110,8 +187,10 @@ int main(int argc, char **argv)
 	log_set_prefix("imagate");
 	if (argc == 2 && !strcmp(argv[1], "--help"))
 		return usage(stdout, EXIT_GO_ON);
-	if (argc == 3 && !strcmp(argv[1], "--check-config"))
-		return check_config(argv[2]);
+	if (argc == 3)
+		return ask(argv[1], argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "--sysroot-ready"))
+		return mark(BOOT_SYSROOT_READY) < 0 ? EXIT_STOP : EXIT_GO_ON;
 	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--wait-sysroot") != 0))
 		return usage(stderr, EXIT_USAGE);
 	r = secret_harden_process();

@@ -61,7 +61,8 @@ static void say_whys(const struct boot *b, bool grave)
 	for (int s = 0; s < STEP_COUNT; s++) {
 		enum outcome o = b->record.evidence.outcome[s];
 
-		if (o == OUTCOME_OK || b->record.why[s].domain == WHY_NONE)
+		if (o == OUTCOME_OK || b->record.why[s].domain == WHY_NONE ||
+		    (s == STEP_PREFLIGHT && b->record.decision.stage == STAGE_FIX))
 			continue;
 		why_format(&b->record.why[s], text, sizeof(text));
 		if (grave)
@@ -76,6 +77,13 @@ static void say_bad_files(const struct boot *b, bool grave)
 	char text[sizeof(b->preflight.file[0].path) + 64];
 	size_t said = 0;
 
+	/* what fix is for: a list of them all would hide what else there is to say */
+	if (b->record.decision.stage == STAGE_FIX) {
+		if (b->preflight.bad)
+			log_notice("  %zu of %zu files that init needs are not labelled yet",
+			           b->preflight.bad, b->preflight.count);
+		return;
+	}
 	for (size_t i = 0; i < b->preflight.count && said < 10; i++) {
 		const struct preflight_file *f = &b->preflight.file[i];
 

@@ -29,6 +29,10 @@ struct walk {
 		dev_t dev;
 		ino_t ino;
 	} seen[PREFLIGHT_FILES_MAX];
+	/* names under which libraries were found: the loader takes one that is loaded already,
+	 * whatever the search path of who needs it */
+	char loaded[PREFLIGHT_FILES_MAX][64];
+	size_t loaded_count;
 	bool broken; /* something could not be judged */
 };
 
@@ -143,9 +147,32 @@ static void visit_path(struct walk *w, const char *path, int depth)
 		visit(w, fd, depth);
 }
 
+static bool is_loaded(struct walk *w, const char *name)
+{
+	for (size_t i = 0; i < w->loaded_count; i++)
+		if (!strcmp(w->loaded[i], name))
+			return true;
+	if (w->loaded_count < PREFLIGHT_FILES_MAX && strlen(name) < sizeof(w->loaded[0]))
+		(void)snprintf(w->loaded[w->loaded_count++], sizeof(w->loaded[0]), "%s", name);
+	return false;
+}
+
+static int open_needed(const struct walk *w, const struct libpath *own, const struct libpath *system,
+                       const char *name)
+{
+	int fd;
+
+	if (strchr(name, '/'))
+		return file_open_in_root(w->root, name, &fd) < 0 ? -ENOENT : fd;
+	fd = libpath_open(w->root, own, name);
+	return fd < 0 ? libpath_open(w->root, system, name) : fd;
+}
+
+/* First all that this file names, then what those name: breadth first, as the loader does. */
 static void visit_needed(struct walk *w, const struct elf_needs *e, const char *path, int depth)
 {
-	struct libpath dirs = { .count = 0 }, system;
+	struct libpath own = { .count = 0 }, system;
+	int fds[sizeof(e->needed) / sizeof(e->needed[0])];
 	char origin[PATH_MAX], *slash;
 
 	(void)snprintf(origin, sizeof(origin), "%s", path); /* no longer than PATH_MAX */
@@ -153,16 +180,20 @@ static void visit_needed(struct walk *w, const struct elf_needs *e, const char *
 	if (slash)
 		*slash = '\0';
 	if (e->runpath)
-		libpath_add_runpath(e->runpath, origin, &dirs);
+		libpath_add_runpath(e->runpath, origin, &own);
 	libpath_system(w->root, e->machine, e->class, &system);
 	for (size_t i = 0; i < e->needed_count; i++) {
-		CLEAN_FD fd = libpath_open(w->root, &dirs, e->needed[i]);
-
-		if (fd < 0)
-			fd = libpath_open(w->root, &system, e->needed[i]);
-		if (fd < 0)
+		fds[i] = -1;
+		if (is_loaded(w, e->needed[i]))
+			continue;
+		fds[i] = open_needed(w, &own, &system, e->needed[i]);
+		if (fds[i] < 0)
 			note(w, e->needed[i], LABEL_STATE_NO_FILE);
-		else
+	}
+	for (size_t i = 0; i < e->needed_count; i++) {
+		CLEAN_FD fd = fds[i];
+
+		if (fd >= 0)
 			visit(w, fd, depth);
 	}
 }

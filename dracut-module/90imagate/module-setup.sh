@@ -1,0 +1,93 @@
+#!/bin/bash
+# imagate: the gate, its configuration and what that names, its units. Only what is copied here
+# counts at boot: after a change of /etc/imagate run 'dracut -f'.
+
+imagate_gate=/usr/lib/imagate/imagate-gate
+imagate_conf=/etc/imagate/imagate.conf
+
+# Asked for by name only: dracut -a imagate, or add_dracutmodules+=" imagate ".
+check() {
+    return 255
+}
+
+depends() {
+    return 0
+}
+
+installkernel() {
+    # built in on Debian; modules elsewhere
+    hostonly='' instmods encrypted-keys tpm_tis tpm_crb
+}
+
+# An initramfs without what was asked for would boot unprotected, or not at all: better none.
+# dracut ignores what install() returns.
+imagate_refuse() {
+    dfatal "imagate: $1"
+    dfatal "imagate: $2"
+    exit 1
+}
+
+imagate_check_modules() {
+    local m
+    for m in integrity masterkey; do
+        if dracut_module_included "$m"; then
+            imagate_refuse "it cannot be in one initramfs with dracut's '$m', which sets up EVM its own way" \
+                "take '$m' out of add_dracutmodules in /etc/dracut.conf.d"
+        fi
+    done
+}
+
+# Every file that the configuration names; what must be there and is not refuses.
+imagate_install_files() {
+    local kind path
+    while read -r kind path; do
+        if [[ -d "$dracutsysrootdir$path" && $kind == certificates ]]; then
+            inst_multiple -o "$dracutsysrootdir$path"/*.der
+        elif [[ -f "$dracutsysrootdir$path" ]]; then
+            inst_simple "$path"
+        elif [[ $kind == seal ]]; then
+            imagate_no_seal "$path"
+        else
+            imagate_refuse "$path ($kind) is named in $imagate_conf and is not there" \
+                "put it there, or change $imagate_conf"
+        fi
+    done <<< "$1"
+}
+
+imagate_no_seal() {
+    if $imagate_gate --needs-seal "$imagate_conf"; then
+        imagate_refuse "$1 is not there, and this configuration does not boot without it" \
+            "run 'imagate seal' first; or set stage = fix"
+    fi
+    dwarn "imagate: $1 is not there: this initramfs will boot without the EVM key; run 'imagate seal', then 'dracut -f'"
+}
+
+install() {
+    local files
+
+    imagate_check_modules
+    [[ -x $imagate_gate ]] || imagate_refuse "$imagate_gate is not there" "install imagate"
+    [[ -f $imagate_conf ]] || imagate_refuse "$imagate_conf is not there" \
+        "copy /usr/share/imagate/imagate.conf there and look through it"
+    files=$($imagate_gate --config-files "$imagate_conf" 2>&1) ||
+        imagate_refuse "$files" "correct $imagate_conf; imagate.conf(5) describes it"
+
+    inst_simple "$imagate_conf"
+    imagate_install_files "$files"
+    inst_binary "$imagate_gate"
+    # tpm2-tss opens it by name, so that ldd does not show it where it is not linked
+    inst_libdir_file "libtss2-tcti-device.so*"
+    # the kernel starts it for crypto modules
+    inst_multiple -o modprobe
+
+    if dracut_module_included systemd; then
+        inst_simple "$moddir/imagate-gate.service" "$systemdsystemunitdir/imagate-gate.service"
+        inst_simple "$moddir/imagate-sysroot.service" "$systemdsystemunitdir/imagate-sysroot.service"
+        inst_simple "$moddir/require-gate.conf" "$systemdsystemunitdir/initrd-cleanup.service.d/imagate.conf"
+        inst_simple "$moddir/require-gate.conf" "$systemdsystemunitdir/initrd-switch-root.service.d/imagate.conf"
+        $SYSTEMCTL -q --root "$initdir" add-wants initrd.target imagate-gate.service
+        $SYSTEMCTL -q --root "$initdir" add-wants initrd.target imagate-sysroot.service
+    else
+        inst_hook pre-pivot 61 "$moddir/gate.sh"
+    fi
+}

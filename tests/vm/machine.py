@@ -1,0 +1,251 @@
+"""One virtual machine: QEMU (q35, TCG, tpm-tis) with a swtpm of its own, disks that are thrown
+away, a script it runs once it is up, and what came out of both serial lines."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+CACHE = os.path.realpath(os.environ.get("IMAGATE_CACHE", os.path.join(REPO, "build", "vm")))
+TIMEOUT = int(os.environ.get("VM_TIMEOUT", "240"))
+BOOT_GRACE = 60  # seconds without a word from the kernel: the VM hangs, not our code
+DONE = "imagate-agent: "
+LSM_6_1 = "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor"
+
+
+class Failure(Exception):
+    pass
+
+
+def sh(*args, **kw):
+    r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kw)
+    if r.returncode != 0:
+        raise Failure("%s: exit %d\n%s" % (" ".join(args), r.returncode, r.stdout))
+    return r.stdout
+
+
+def kernels():
+    names = sorted(f[len("vmlinuz-"):] for f in os.listdir(CACHE) if f.startswith("vmlinuz-"))
+    if not names:
+        raise Failure("no kernel in %s: images/build all" % CACHE)
+    return names
+
+
+def kernel_like(prefix):
+    return next(k for k in kernels() if k.startswith(prefix))
+
+
+def cpio(files, path):
+    """A newc archive of {name: bytes or (bytes, mode)}, to be appended to an initramfs."""
+    out = bytearray()
+
+    def entry(name, data, mode, ino):
+        name = name.encode() + b"\0"
+        head = "070701" + "".join("%08x" % v for v in (
+            ino, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
+        out.extend(head.encode() + name)
+        out.extend(b"\0" * (-len(out) % 4))
+        out.extend(data)
+        out.extend(b"\0" * (-len(out) % 4))
+
+    seen = set()
+    ino = 720000
+    for name in sorted(files):
+        parts = name.strip("/").split("/")
+        for i in range(1, len(parts)):
+            d = "/".join(parts[:i])
+            if d not in seen:
+                seen.add(d)
+                entry(d, b"", 0o40755, ino)
+                ino += 1
+        data = files[name]
+        mode = 0o100644
+        if isinstance(data, tuple):
+            data, mode = data
+        if isinstance(data, str):
+            data = data.encode()
+        entry("/".join(parts), data, mode, ino)
+        ino += 1
+    entry("TRAILER!!!", b"", 0, 0)
+    out.extend(b"\0" * (-len(out) % 512))
+    with open(path, "wb") as f:
+        f.write(out)
+
+
+def new_tpm(path):
+    """The state of a TPM as it leaves the factory, sha256 bank only."""
+    template = os.path.join(CACHE, "tpm-template")
+    if not os.path.isdir(template):
+        work = tempfile.mkdtemp(dir=CACHE)
+        sh("swtpm_setup", "--tpm2", "--tpmstate", work, "--pcr-banks", "sha256", "--overwrite")
+        os.rename(work, template)
+    shutil.copytree(template, path)
+
+
+class Result:
+    def __init__(self, console, agent, seconds, started_again):
+        self.console, self.agent = console, agent
+        self.seconds, self.started_again = seconds, started_again
+
+    def value(self, key):
+        """The value of the agent's last line KEY=value; None if it said none."""
+        got = None
+        for line in self.agent.splitlines():
+            if line.startswith(key + "="):
+                got = line[len(key) + 1:].strip()
+        return got
+
+    def block(self, name):
+        """What the agent printed between '--- name' and '--- end'."""
+        lines, on = [], False
+        for line in self.agent.splitlines():
+            line = line.rstrip("\r")
+            if line == "--- " + name:
+                lines, on = [], True
+            elif line == "--- end":
+                on = False
+            elif on:
+                lines.append(line)
+        return "\n".join(lines) + "\n" if lines else ""
+
+
+class Machine:
+    """kernel: its release. disk: raw or qcow2 file, copied on write unless keep. overlay: files
+    appended to the initramfs. tpm: state directory (changed in place) or None. script: for the
+    agent, in the host system or, where the boot stops, in the initramfs."""
+
+    def __init__(self, kernel, cmdline="", disk=None, overlay=None, tpm=None, script="", keep=False,
+                 initramfs=None, timeout=TIMEOUT, until=None, firmware=None, name="vm", extra_cpio=()):
+        self.kernel, self.cmdline, self.disk, self.tpm = kernel, cmdline, disk, tpm
+        self.overlay, self.script, self.keep = dict(overlay or {}), script, keep
+        self.initramfs = initramfs or os.path.join(CACHE, "initramfs-%s.cpio" % kernel)
+        self.timeout, self.until, self.firmware, self.name = timeout, until, firmware, name
+        self.extra_cpio = extra_cpio
+
+    def run(self):
+        r = self._run_once()
+        # the kernel never spoke, or never reached our code: the machine's fault, once
+        if r.hung_early:
+            again = self._run_once()
+            again.started_again = True
+            return again
+        return r
+
+    def _initrd(self, work):
+        path = os.path.join(work, "initrd")
+        unit = open(os.path.join(REPO, "images", "guest", "imagate-agent-initrd.service")).read()
+        files = {
+            "usr/lib/systemd/system/imagate-agent-initrd.service": unit,
+            "usr/lib/systemd/system/emergency.target.wants/imagate-agent-initrd.service": unit,
+        }
+        files.update(self.overlay)
+        extra = os.path.join(work, "extra.cpio")
+        cpio(files, extra)
+        with open(path, "wb") as out:
+            for part in (self.initramfs, *self.extra_cpio, extra):
+                with open(part, "rb") as f:
+                    shutil.copyfileobj(f, out)
+                out.write(b"\0" * (-out.tell() % 512))
+        return path
+
+    def _disks(self, work):
+        args = []
+        if self.disk:
+            disk = self.disk
+            fmt = "raw" if disk.endswith(".raw") else "qcow2"
+            if not self.keep:
+                disk = os.path.join(work, "disk.qcow2")
+                sh("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.disk, "-F", fmt, disk)
+                fmt = "qcow2"
+            args += ["-drive", "file=%s,format=%s,if=virtio,cache=unsafe" % (disk, fmt)]
+        else:
+            args += ["-drive", "driver=null-co,read-zeroes=on,size=1M,if=virtio"]
+        script = os.path.join(work, "script")
+        with open(script, "wb") as f:
+            f.write(self.script.encode())
+            f.write(b"\n" * 512 + b"\0" * (-(f.tell() + 512) % 4096))
+        args += ["-drive", "file=%s,format=raw,if=virtio,readonly=on" % script]
+        return args
+
+    def _start_tpm(self, work):
+        sock = os.path.join(work, "tpm.sock")
+        p = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.tpm, "--ctrl",
+                              "type=unixio,path=" + sock, "--flags", "not-need-init",
+                              "--terminate"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.time() + 10
+        while not os.path.exists(sock):
+            if p.poll() is not None or time.time() > end:
+                raise Failure("swtpm did not start")
+            time.sleep(0.02)  # swtpm has no ready event but its socket
+        return p, ["-chardev", "socket,id=tpm,path=" + sock, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+                   "-device", "tpm-tis,tpmdev=tpm0"]
+
+    def _boot_args(self, work):
+        if self.firmware:
+            return self.firmware(self, work)
+        line = "root=/dev/vda ro console=ttyS0 systemd.show_status=0 " + self.cmdline
+        return ["-kernel", os.path.join(CACHE, "vmlinuz-" + self.kernel), "-initrd", self._initrd(work),
+                "-append", line.strip()]
+
+    def _run_once(self):
+        work = tempfile.mkdtemp(prefix="vm-", dir=CACHE)
+        tpm = None
+        try:
+            args = ["qemu-system-x86_64", "-machine", "q35,sata=off,smbus=off,vmport=off", "-cpu",
+                    "qemu64,-svm", "-accel", "tcg", "-smp", "1", "-m", "1024",
+                    "-nodefaults", "-display", "none", "-no-reboot",
+                    "-serial", "file:" + os.path.join(work, "console"),
+                    "-serial", "file:" + os.path.join(work, "agent")]
+            args += self._boot_args(work) + self._disks(work)
+            if self.tpm:
+                tpm, more = self._start_tpm(work)
+                args += more
+            return self._watch(args, work)
+        finally:
+            if tpm:
+                try:
+                    tpm.wait(5)
+                except subprocess.TimeoutExpired:
+                    tpm.kill()
+                    tpm.wait()
+            if not os.environ.get("VM_KEEP"):
+                shutil.rmtree(work, ignore_errors=True)
+
+    def _watch(self, args, work):
+        start = time.time()
+        log = open(os.path.join(work, "qemu.log"), "w")
+        p = subprocess.Popen(args, stdout=log, stderr=subprocess.STDOUT)
+        spoke = hung = False
+
+        def read(name):
+            try:
+                with open(os.path.join(work, name), "rb") as f:
+                    return f.read().decode("utf-8", "replace").replace("\r", "")
+            except FileNotFoundError:
+                return ""
+
+        while p.poll() is None:
+            try:
+                p.wait(0.3)
+            except subprocess.TimeoutExpired:
+                pass
+            now = time.time() - start
+            text = read("console")
+            spoke = spoke or "Linux version" in text
+            if self.until and self.until(text):
+                break
+            if now > self.timeout or (not spoke and now > BOOT_GRACE):
+                hung = "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
+                break
+        if p.poll() is None:
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+        r = Result(read("console"), read("agent"), time.time() - start, False)
+        r.hung_early = hung
+        if p.returncode not in (0, -9):
+            raise Failure("qemu: exit %d: %s" % (p.returncode, open(log.name).read()))
+        return r
