@@ -75,6 +75,39 @@ def cpio(files, path):
         f.write(out)
 
 
+def cpio_without(path, names, out):
+    """A copy of an uncompressed newc archive without these files."""
+    data = open(path, "rb").read()
+    kept = bytearray()
+    at = 0
+    while at < len(data):
+        if data[at:at + 6] not in (b"070701", b"070702"):
+            kept += data[at:at + 4]  # padding between archives
+            at += 4
+            continue
+        size, name_len = int(data[at + 54:at + 62], 16), int(data[at + 94:at + 102], 16)
+        name = data[at + 110:at + 110 + name_len - 1].decode().lstrip("./")
+        body = (at + 110 + name_len + 3) & ~3
+        end = (body + size + 3) & ~3
+        if name not in names:
+            kept += data[at:end]
+        at = end
+    with open(out, "wb") as f:
+        f.write(kept)
+
+
+def program(name):
+    """A program of the image with the libraries it needs, for an initramfs overlay."""
+    root = os.path.join(CACHE, "root")
+    files = {}
+    out = sh("chroot", root, "ldd", name)
+    for word in [name] + [w for w in out.split() if w.startswith("/")]:
+        real = os.path.realpath(os.path.join(root, word.lstrip("/")))
+        with open(real, "rb") as f:
+            files["usr" + word if word.startswith(("/lib", "/bin", "/sbin")) else word] = (f.read(), 0o100755)
+    return files
+
+
 def new_tpm(path):
     """The state of a TPM as it leaves the factory, sha256 bank only."""
     template = os.path.join(CACHE, "tpm-template")
@@ -139,7 +172,8 @@ class Machine:
         unit = open(os.path.join(REPO, "images", "guest", "imagate-agent-initrd.service")).read()
         files = {
             "usr/lib/systemd/system/imagate-agent-initrd.service": unit,
-            "usr/lib/systemd/system/emergency.target.wants/imagate-agent-initrd.service": unit,
+            "usr/lib/systemd/system/emergency.target.d/agent.conf":
+                "[Unit]\nWants=imagate-agent-initrd.service\n",
         }
         files.update(self.overlay)
         extra = os.path.join(work, "extra.cpio")

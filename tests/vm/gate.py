@@ -1,0 +1,519 @@
+"""Cases of the main job: the gate on stock Debian kernels. Each is a function of a kernel and a
+work directory; its first line of words is what `LIST=1` shows. What counts is what the kernel did:
+its log, its files, what it denied."""
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+
+import machine as m
+from golden import conf, golden, lsm_for
+
+ENFORCE = "ima_appraise=enforce "
+RECORD = 'echo "--- record"; cat /run/imagate/record; echo "--- end"\n'
+KERNEL_STATE = (RECORD + """
+echo "evm=$(cat /sys/kernel/security/integrity/evm/evm)"
+[ -e /sys/kernel/security/integrity/ima/policy ] && echo policy-file=there || echo policy-file=gone
+[ -e /etc/initrd-release ] && echo where=initramfs || echo where=host
+""")
+HOST_UP = "Hostname set to <imagate-test>"
+# programs of the image that nothing starts by itself
+VICTIM_CONTENT, VICTIM_LABEL, UNTOUCHED = "/usr/bin/factor", "/usr/bin/tsort", "/usr/bin/nproc"
+
+
+def check(r, truth, text):
+    if not truth:
+        raise m.Failure("%s\n--- agent\n%s\n--- console (end)\n%s" % (text, r.agent[-6000:], r.console[-4000:]))
+
+
+def record(r):
+    return dict(line.split("=", 1) for line in r.block("record").splitlines() if "=" in line)
+
+
+def boot(kernel, work, cmdline=ENFORCE, files=None, seal=True, tpm=True, disk=None, script=KERNEL_STATE,
+         config=None, **kw):
+    g = golden(kernel)
+    overlay = {"etc/imagate/imagate.conf": config if config is not None else conf()}
+    if seal:
+        overlay["etc/imagate/seal.pem"] = g.seal
+    overlay.update(files or {})
+    return m.Machine(kernel, cmdline + " " + kw.pop("lsm", lsm_for(kernel)), disk=disk or g.disk,
+                     tpm=g.tpm_copy(work) if tpm is True else tpm or None, overlay=overlay, script=script,
+                     **kw).run()
+
+
+def stopped(r, cause):
+    rec = record(r)
+    check(r, rec.get("verdict") == "stop", "the verdict is not stop")
+    check(r, rec.get("cause") == cause, "the cause is not " + cause)
+    check(r, r.value("where") == "initramfs", "the boot did not end in the initramfs")
+    check(r, HOST_UP not in r.console, "the real root was started")
+    check(r, r.value("evm") == "0", "EVM is on")
+    check(r, "imagate: STOPPED" in r.console, "the console does not say STOPPED")
+
+
+def went_on(r, verdict, cause):
+    rec = record(r)
+    check(r, rec.get("verdict") == verdict and rec.get("cause") == cause,
+          "the verdict is not %s (%s)" % (verdict, cause))
+    check(r, r.value("where") == "host" and HOST_UP in r.console, "the real root was not started")
+
+
+# -- keys and signatures for the cases that need them ------------------------------------
+
+def make_signer(work, name):
+    """RSA key and certificate; returns (key path, DER bytes, keyid as the kernel sees it)."""
+    key, der = os.path.join(work, name + ".pem"), os.path.join(work, name + ".der")
+    m.sh("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
+         "/CN=" + name, "-addext", "keyUsage=digitalSignature", "-addext", "basicConstraints=CA:FALSE",
+         "-keyout", key, "-outform", "DER", "-out", der)
+    text = m.sh("openssl", "x509", "-inform", "DER", "-in", der, "-noout", "-ext", "subjectKeyIdentifier")
+    keyid = bytes.fromhex(re.search(r"((?:[0-9A-F]{2}:)+[0-9A-F]{2})", text).group(1).replace(":", ""))[-4:]
+    return key, open(der, "rb").read(), keyid
+
+
+def ima_signature(key, keyid, path):
+    """security.ima of type 3, version 2, sha256, PKCS#1."""
+    sig = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, path], check=True,
+                         stdout=subprocess.PIPE).stdout
+    return b"\x03\x02\x04" + keyid + len(sig).to_bytes(2, "big") + sig
+
+
+def root_file(path):
+    return os.path.join(m.CACHE, "root", path.lstrip("/"))
+
+
+# -- the cases ---------------------------------------------------------------------------
+
+AFTER_ENFORCE = KERNEL_STATE + """
+imagate status --json >/run/status.json; echo "status-rc=$?"
+echo "--- status"; cat /run/status.json; echo "--- end"
+echo "--- keys"; cat /proc/keys; keyctl show @s 2>&1; keyctl show @u 2>&1; keyctl show @us 2>&1; echo "--- end"
+for k in evm-key imagate-master; do for t in user encrypted keyring; do
+    for ring in @s @u @us @t @p; do keyctl search $ring $t $k 2>/dev/null && echo "key-found=$k"; done; done; done
+echo 1 >/sys/kernel/security/integrity/evm/evm 2>/dev/null && echo evm-write=taken || echo evm-write=refused
+cp /usr/bin/true /dev/shm/true; /dev/shm/true && echo shm=ran || echo shm=denied
+cp /usr/bin/true /run/true; /run/true && echo run=ran || echo run=denied
+/usr/bin/true && echo true=ran || echo true=denied
+for i in 1 2 3 4 5 6 7 8 9 10; do su mallory -s /bin/bash -c /run/true && echo mallory=ran; done
+cat /sys/kernel/security/integrity/ima/ascii_runtime_measurements | wc -l | sed s/^/measurements=/
+imagate check --stage enforce >/run/check.txt 2>&1; echo "check-rc=$?"
+echo "--- check"; cat /run/check.txt; echo "--- end"
+"""
+
+
+def enforce(kernel, work):
+    """the sealed and labelled system boots in enforce; no key is left to root; memfd-like copies are denied"""
+    r = boot(kernel, work, script=AFTER_ENFORCE)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "EVM is not on with HMAC alone")
+    check(r, r.value("policy-file") == "gone", "the policy file is still there")
+    check(r, "evm: key initialized" in r.console and "ima: policy update completed" in r.console,
+          "the kernel did not log EVM's key and the policy")
+    check(r, r.value("key-found") is None, "root finds a key")
+    check(r, "imagate-master" not in r.block("keys") and "evm-key" not in r.block("keys"), "root sees a key")
+    check(r, r.value("evm-write") == "refused", "EVM takes another write")
+    check(r, r.value("shm") == "denied" and r.value("run") == "denied", "an unlabelled copy ran")
+    check(r, r.value("true") == "ran", "a labelled program was denied")
+    check(r, r.value("mallory") is None, "an unlabelled copy ran for a user")
+    check(r, '"verdict":"admit"' in r.block("status").replace(" ", "").replace("\n", ""), "status says otherwise")
+    check(r, r.value("status-rc") == "0", "status does not exit 0")
+    check(r, r.value("check-rc") == "0", "check would not admit what was admitted")
+    check(r, int(r.value("measurements")) > 50, "nothing was measured")
+    return r
+
+
+def blocks_of(disk, path):
+    out = m.sh("debugfs", "-R", "blocks " + path, disk)
+    return [int(w) for w in out.split() if w.isdigit()]
+
+
+def tamper_content(disk, path):
+    """Flips one byte in the middle of a file's content, below the file system."""
+    blocks = blocks_of(disk, path)
+    at = blocks[len(blocks) // 2] * 4096 + 100
+    with open(disk, "r+b") as f:
+        f.seek(at)
+        b = f.read(1)
+        f.seek(at)
+        f.write(bytes([b[0] ^ 0xff]))
+
+
+def file_bytes(disk, path, work):
+    out = os.path.join(work, "dump")
+    m.sh("debugfs", "-R", "dump %s %s" % (path, out), disk)
+    return open(out, "rb").read()
+
+
+def set_ima(disk, path, value, work):
+    f = os.path.join(work, "xattr")
+    open(f, "wb").write(value)
+    m.sh("debugfs", "-w", "-R", "ea_set -f %s %s security.ima" % (f, path), disk)
+
+
+def tampered_disk(g, work):
+    """(a) content changed; (b) content changed and security.ima made to match."""
+    disk = os.path.join(work, "tampered.raw")
+    m.sh("qemu-img", "convert", "-O", "raw", g.disk, disk)
+    subprocess.run(["e2fsck", "-fp", disk], stdout=subprocess.DEVNULL, check=False)  # 1: it replayed the journal
+    for path in (VICTIM_CONTENT, VICTIM_LABEL):
+        tamper_content(disk, path)
+    digest = hashlib.sha256(file_bytes(disk, VICTIM_LABEL, work)).digest()
+    set_ima(disk, VICTIM_LABEL, b"\x04\x04" + digest, work)
+    return disk
+
+
+RUN_VICTIMS = KERNEL_STATE + "".join("""
+%s --version >/dev/null 2>&1 && echo "%s=ran" || echo "%s=denied $?"
+""" % (p, p, p) for p in (VICTIM_CONTENT, VICTIM_LABEL, UNTOUCHED)) + """
+sleep 1
+echo "--- audit"; journalctl -b --no-pager _TRANSPORT=audit + _TRANSPORT=kernel | grep -E "factor|tsort|nproc"; dmesg | grep -E "factor|tsort|nproc"; echo "--- end"
+"""
+
+
+def tamper(kernel, work):
+    """changed offline: content (invalid-hash), content and label (invalid-HMAC) are denied, the untouched runs"""
+    r = boot(kernel, work, disk=tampered_disk(golden(kernel), work), script=RUN_VICTIMS)
+    went_on(r, "admit", "none")
+    audit = r.block("audit")
+    check(r, r.value(VICTIM_CONTENT) == "denied 126", "the changed program was not denied")
+    check(r, r.value(VICTIM_LABEL) == "denied 126", "the changed and relabelled program was not denied")
+    check(r, r.value(UNTOUCHED) == "ran", "the untouched program was denied")
+    check(r, re.search(r"cause=invalid-hash .*factor", audit), "the kernel did not say invalid-hash")
+    check(r, re.search(r"cause=invalid-HMAC .*tsort", audit), "the kernel did not say invalid-HMAC")
+    return r
+
+
+EXTEND_UNIT = """[Unit]
+DefaultDependencies=no
+Before=imagate-gate.service
+After=systemd-journald.socket
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/tpm2 pcrextend 7:sha256=0000000000000000000000000000000000000000000000000000000000000001 --tcti device:/dev/tpmrm0
+"""
+
+
+def initrd_unit(name, text):
+    return {"usr/lib/systemd/system/" + name: text,
+            "usr/lib/systemd/system/initrd.target.d/%s.conf" % name: "[Unit]\nWants=%s\n" % name}
+
+
+def pcr(kernel, work):
+    """PCR 7 was extended before the gate: the TPM refuses the key, the boot stops and says so"""
+    files = dict(m.program("/usr/bin/tpm2"), **initrd_unit("extend.service", EXTEND_UNIT))
+    files.update(m.program("/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"))
+    r = boot(kernel, work, files=files)
+    stopped(r, "key-refused")
+    rec = record(r)
+    check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
+    check(r, "seal again" in r.console, "the advice is missing")
+    return r
+
+
+def no_tpm(kernel, work):
+    """no TPM: the boot stops; nothing is unlocked"""
+    r = boot(kernel, work, tpm=False, config=conf(tpm="wait = 1"))
+    stopped(r, "key-absent")
+    return r
+
+
+def no_tpm_degrade(kernel, work):
+    """no TPM, and the configuration forgives absence: degraded, the policy in force without EVM"""
+    r = boot(kernel, work, tpm=False, config=conf(tpm="wait = 1", recovery="key-absent = degrade"))
+    went_on(r, "degraded", "key-absent")
+    check(r, r.value("evm") == "0" and r.value("policy-file") == "gone", "not: no EVM, but the policy")
+    return r
+
+
+def flip_hex(seal):
+    """One digit of the EVM key's blob."""
+    i = seal.index("Evm-Key:") + 120
+    return seal[:i] + ("1" if seal[i] == "0" else "0") + seal[i + 1:]
+
+
+def damaged_blob(kernel, work):
+    """one digit of the EVM key's blob is wrong: the kernel refuses it, the boot stops"""
+    r = boot(kernel, work, files={"etc/imagate/seal.pem": flip_hex(golden(kernel).seal)})
+    stopped(r, "keyrings")
+    return r
+
+
+def damaged_pem(kernel, work):
+    """the sealed object is cut short: the boot stops and names the file"""
+    seal = golden(kernel).seal
+    lines = seal.splitlines()
+    r = boot(kernel, work, files={"etc/imagate/seal.pem": "\n".join(lines[:6] + lines[7:]) + "\n"})
+    stopped(r, "key-broken")
+    check(r, "/etc/imagate/seal.pem" in r.console, "the file is not named")
+    return r
+
+
+def no_config(kernel, work):
+    """the configuration is not in the initramfs: the boot stops before the key is asked for"""
+    slim = os.path.join(work, "slim.cpio")
+    g = golden(kernel)
+    m.cpio_without(os.path.join(m.CACHE, "initramfs-%s.cpio" % kernel), ("etc/imagate/imagate.conf",), slim)
+    r = m.Machine(kernel, ENFORCE + lsm_for(kernel), disk=g.disk, tpm=g.tpm_copy(work), script=KERNEL_STATE,
+                  initramfs=slim, overlay={"etc/imagate/seal.pem": g.seal}).run()
+    stopped(r, "config")
+    check(r, record(r)["step.unseal"] == "blocked", "the TPM was asked")
+    return r
+
+
+def bad_config(kernel, work):
+    """a bad value in the configuration: the boot stops and names file, line and remedy"""
+    r = boot(kernel, work, config="[gate]\nstage = enforce\nfloor = tall\n")
+    stopped(r, "config")
+    check(r, "/etc/imagate/imagate.conf:3" in r.console and "measure" in r.console, "file and line are not named")
+    return r
+
+
+def bad_rule(kernel, work):
+    """a rule that the kernel refuses: nothing of the policy counts, no key is used, the line is named"""
+    policy = open(os.path.join(m.REPO, "policy", "server.policy")).read()
+    bad = policy + "appraise func=NO_SUCH_CHECK\n"
+    r = boot(kernel, work, files={"etc/imagate/policy": bad})
+    stopped(r, "policy-refused")
+    check(r, r.value("policy-file") == "there", "a policy was loaded")
+    check(r, "/etc/imagate/policy:%d" % len(bad.splitlines()) in r.console, "the line is not named")
+    check(r, "policy update failed" in r.console, "the kernel did not throw the policy away")
+    return r
+
+
+def hazard(kernel, work):
+    """Debian 12's own LSM list on 6.1: no crash, EVM off, degraded, the lsm= line is told"""
+    r = boot(kernel, work, lsm="")
+    went_on(r, "degraded", "hazard-bpf")
+    check(r, r.value("evm") == "0", "EVM is on")
+    check(r, "kernel command line: lsm=" in r.console, "the remedy is missing")
+    line = re.search(r"kernel command line: (lsm=\S+)", r.console).group(1)
+    check(r, "bpf" not in line and "integrity" in line, "the remedy is wrong")
+    check(r, record(r)["step.unseal"] == "blocked", "the TPM was asked for the key")
+    return r
+
+
+def hazard_remedy(kernel, work):
+    """the lsm= line that the hazard's advice gives boots into enforce"""
+    first = boot(kernel, work, lsm="", script=KERNEL_STATE)
+    line = re.search(r"kernel command line: (lsm=\S+)", first.console)
+    check(first, line, "no advice")
+    work2 = os.path.join(work, "second")
+    os.mkdir(work2)
+    r = boot(kernel, work2, lsm=line.group(1))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "EVM is off")
+    return r
+
+
+KILL_UNIT = """[Unit]
+DefaultDependencies=no
+Before=imagate-sysroot.service
+After=initrd-root-fs.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until systemctl kill -s KILL imagate-gate.service; do :; done'
+"""
+
+
+def killed(kernel, work):
+    """the gate is killed while it waits for the root: no switch_root, no key, no second run"""
+    files = initrd_unit("kill.service", KILL_UNIT)
+    script = KERNEL_STATE + """
+systemctl show imagate-gate.service -p Result | sed s/Result/gate-result/
+/usr/lib/imagate/imagate-gate; echo "again=$?"
+systemctl start initrd-cleanup.service; echo "cleanup=$?"
+systemctl start initrd-switch-root.service; echo "switch=$?"
+"""
+    r = boot(kernel, work, files=files, script=script)
+    check(r, r.value("gate-result") == "signal", "the gate was not killed")
+    check(r, r.value("where") == "initramfs" and HOST_UP not in r.console, "the real root was started")
+    check(r, r.value("evm") == "0", "EVM is on")
+    check(r, r.value("again") == "1", "the gate ran a second time")
+    check(r, r.value("cleanup") not in (None, "0") and r.value("switch") not in (None, "0"),
+          "the switch could be started by hand")
+    return r
+
+
+def floor(kernel, work):
+    """fix is asked for at the GRUB prompt, the floor is enforce: no key, no labels, the boot stops"""
+    r = boot(kernel, work, cmdline="ima_appraise=fix imagate.stage=fix", config=conf(floor="enforce"))
+    stopped(r, "below-floor")
+    check(r, record(r)["step.unseal"] == "blocked", "the TPM was asked for the key")
+    return r
+
+
+def mode(kernel, work):
+    """enforce with ima_appraise=fix on the command line: the key is withheld, the boot stops"""
+    r = boot(kernel, work, cmdline="ima_appraise=fix")
+    stopped(r, "appraise-mode")
+    return r
+
+
+def unlabelled(kernel, work):
+    """the root was never labelled: preflight stops the boot instead of letting it brick"""
+    r = boot(kernel, work, disk=os.path.join(m.CACHE, "disk.raw"))
+    stopped(r, "preflight")
+    check(r, "missing-hash" in r.console and "/usr/lib/systemd/systemd" in r.console, "the file is not named")
+    return r
+
+
+def measure(kernel, work):
+    """measure: no key is asked for, the list grows, nothing is denied"""
+    r = boot(kernel, work, cmdline="imagate.stage=measure", config=conf(floor="off"),
+             script=KERNEL_STATE + "cp /usr/bin/true /run/true; /run/true && echo run=ran\n"
+                                   "wc -l </sys/kernel/security/integrity/ima/ascii_runtime_measurements | sed s/^/measurements=/\n")
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "0" and r.value("policy-file") == "gone", "not: no EVM, but the policy")
+    check(r, r.value("run") == "ran" and int(r.value("measurements")) > 100, "denied, or not measured")
+    return r
+
+
+def off(kernel, work):
+    """off, with a floor that allows it: nothing is changed in the kernel"""
+    r = boot(kernel, work, cmdline="imagate.stage=off", config=conf(floor="off"))
+    went_on(r, "admit", "stage-off")
+    check(r, r.value("evm") == "0" and r.value("policy-file") == "there", "something was changed")
+    return r
+
+
+def signed_program(work, signer):
+    """Guest shell lines that put a signed copy of true at /run/signed."""
+    key, _, keyid = signer
+    value = ima_signature(key, keyid, root_file("/usr/bin/true"))
+    return "cp /usr/bin/true /run/signed; setfattr -n security.ima -v 0x%s /run/signed; echo setfattr=$?\n" % value.hex()
+
+
+def attack(der):
+    """As whoever runs it: an _ima keyring with the attacker's certificate, then the program."""
+    return ("R=$(keyctl newring _ima @s); base64 -d /run/evil.b64 | keyctl padd asymmetric '' $R >/dev/null; "
+            "/run/signed && echo ran || echo denied")
+
+
+def attack_script(work):
+    evil = make_signer(work, "evil")
+    return (signed_program(work, evil) + "echo %s >/run/evil.b64; chmod 644 /run/evil.b64\n"
+            % base64.b64encode(evil[1]).decode()
+            + 'cat >/run/attack <<"END"\n%s\nEND\n' % attack(evil[1])
+            + 'echo "attack-user=$(su mallory -s /bin/bash -c "keyctl session - bash /run/attack" 2>/dev/null | tail -1)"\n'
+            + 'echo "attack-root=$(keyctl session - bash /run/attack 2>/dev/null | tail -1)"\n'
+            + 'dmesg | grep "Request for unknown key" | tail -2\n')
+
+
+def pinned(kernel, work):
+    """neither a user nor root can supply _ima after the gate: a program signed by their key stays denied"""
+    r = boot(kernel, work, script=KERNEL_STATE + attack_script(work))
+    went_on(r, "admit", "none")
+    check(r, r.value("setfattr") == "0", "the attack was not set up")
+    check(r, r.value("attack-user") == "denied", "a user supplied _ima")
+    check(r, r.value("attack-root") == "denied", "root supplied _ima")
+    return r
+
+
+def unpinned(kernel, work):
+    """the same attack without imagate succeeds: the case above can fail"""
+    rules = [line for line in open(os.path.join(m.REPO, "policy", "server.policy")).read().splitlines()
+             if line and not line.startswith("#") and "appraise func" not in line]
+    rules.append("appraise func=BPRM_CHECK fsmagic=0x01021994")
+    script = ("".join("echo '%s'\n" % rule for rule in rules))
+    load = "(%s) >/run/rules; while read -r l; do echo \"$l\"; done </run/rules >/sys/kernel/security/integrity/ima/policy\n" % script
+    r = m.Machine(kernel, "ima_appraise=enforce", disk=golden(kernel).disk,
+                  initramfs=os.path.join(m.CACHE, "initramfs-%s-plain.cpio" % kernel),
+                  script=attack_script(work).replace("cp /usr/bin/true /run/signed", load + "cp /usr/bin/true /run/signed")).run()
+    check(r, r.value("attack-user") == "ran", "the attack does not work even without imagate")
+    return r
+
+
+def x509(kernel, work):
+    """certificates and HMAC together: a program signed by the configured key runs, an unsigned one does not"""
+    good = make_signer(work, "good")
+    files = {"etc/imagate/x509-ima/good.der": good[1], "etc/imagate/x509-evm/good.der": good[1]}
+    r = boot(kernel, work, files=files,
+             config=conf(key="x509-ima = /etc/imagate/x509-ima\nx509-evm = /etc/imagate/x509-evm"),
+             script=KERNEL_STATE + signed_program(work, good) +
+             "/run/signed && echo signed=ran || echo signed=denied\n"
+             "cp /usr/bin/true /run/plain; /run/plain && echo plain=ran || echo plain=denied\n" + attack_script(work))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "3", "EVM is not on with both")
+    check(r, r.value("signed") == "ran" and r.value("plain") == "denied", "not: signed runs, unsigned does not")
+    check(r, r.value("attack-user") == "denied" and r.value("attack-root") == "denied", "_ima could be extended")
+    return r
+
+
+def x509_only(kernel, work):
+    """certificates alone, in audit: the policy first, then EVM; both keyrings pinned; no TPM is asked"""
+    good = make_signer(work, "good")
+    r = boot(kernel, work, cmdline="ima_appraise=log imagate.stage=audit", tpm=False, seal=False,
+             files={"etc/imagate/x509-evm/good.der": good[1]},
+             config=conf(stage="audit", key="source = none\nx509-evm = /etc/imagate/x509-evm"))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "2", "EVM is not on with certificates alone")
+    check(r, "in '_evm' keyring" in r.console and "in '_ima' keyring" in r.console, "not pinned")
+    return r
+
+
+def audit(kernel, work):
+    """audit: what enforce would deny runs, and is in the kernel's log"""
+    r = boot(kernel, work, cmdline="ima_appraise=log imagate.stage=audit",
+             script=KERNEL_STATE + "cp /usr/bin/true /run/true; /run/true && echo run=ran\nsleep 1\n"
+             'echo "--- audit"; journalctl -b --no-pager _TRANSPORT=audit | grep /run/true; dmesg | grep /run/true; echo "--- end"\n')
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and r.value("run") == "ran", "not: EVM on, nothing denied")
+    check(r, "missing-hash" in r.block("audit"), "the kernel did not log what it would deny")
+    return r
+
+
+CHECK_TOUR = """
+cp /etc/imagate/imagate.conf /run/good.conf
+say() { echo "--- $1"; shift; "$@" 2>&1; echo "rc=$?"; echo "--- end"; }
+say help imagate --help
+say seal-again imagate seal
+say badconf imagate check --config /etc/passwd
+say noconf imagate check --config /nonexistent
+say usage imagate seal --frobnicate
+say check imagate check
+before=$(sha256sum </etc/imagate/seal.pem)
+mkdir -p /run/full; mount -t tmpfs -o size=4k tmpfs /run/full; cp /etc/imagate/seal.pem /run/full/ 2>/dev/null
+say full imagate seal --force --output /run/full/x.pem
+mount -o remount,ro /run/full
+say readonly imagate seal --force --output /run/full/seal.pem
+[ "$before" = "$(sha256sum </etc/imagate/seal.pem)" ] && echo seal-file=same
+say force imagate seal --force
+ls -la /etc/imagate
+[ "$before" = "$(sha256sum </etc/imagate/seal.pem.old)" ] && echo old-file=kept
+"""
+
+
+def admin(kernel, work):
+    """imagate seal refuses to overwrite, survives a full and a read-only disk, keeps the old seal; check finds errors"""
+    r = boot(kernel, work, cmdline="ima_appraise=fix imagate.stage=fix", config=conf(stage="fix"), script=CHECK_TOUR,
+             keep=False)
+
+    def rc(name):
+        return r.block(name).strip().splitlines()[-1] if r.block(name).strip() else "no answer"
+    check(r, rc("help") == "rc=0", "help")
+    check(r, rc("seal-again") == "rc=2" and "--force" in r.block("seal-again"), "seal does not refuse to overwrite")
+    check(r, rc("badconf") == "rc=1" and "/etc/passwd" in r.block("badconf"), "bad configuration")
+    check(r, rc("noconf") == "rc=1", "missing configuration")
+    check(r, rc("usage") == "rc=2", "usage")
+    check(r, rc("full") == "rc=3" and "no space" in r.block("full"), "full disk")
+    check(r, rc("readonly") == "rc=3" and "read-only" in r.block("readonly"), "read-only disk")
+    check(r, r.value("seal-file") == "same", "the seal was changed by what failed")
+    check(r, rc("force") == "rc=0" and r.value("old-file") == "kept", "the old seal was not kept")
+    return r
+
+
+BOTH, OLD, NEW = ("6.1.", "6.12."), ("6.1.",), ("6.12.",)
+CASES = [
+    ("gate-enforce", enforce, BOTH), ("gate-tamper", tamper, BOTH), ("gate-pcr", pcr, BOTH),
+    ("gate-no-tpm", no_tpm, BOTH), ("gate-no-tpm-degrade", no_tpm_degrade, NEW),
+    ("gate-damaged-blob", damaged_blob, BOTH), ("gate-damaged-pem", damaged_pem, NEW),
+    ("gate-no-config", no_config, BOTH), ("gate-bad-config", bad_config, NEW),
+    ("gate-bad-rule", bad_rule, BOTH), ("gate-hazard", hazard, OLD), ("gate-hazard-remedy", hazard_remedy, OLD),
+    ("gate-killed", killed, BOTH), ("gate-floor", floor, NEW), ("gate-mode", mode, OLD),
+    ("gate-unlabelled", unlabelled, NEW), ("gate-measure", measure, OLD), ("gate-off", off, NEW),
+    ("gate-pinned", pinned, BOTH), ("gate-unpinned", unpinned, NEW), ("gate-x509", x509, BOTH),
+    ("gate-x509-only", x509_only, BOTH), ("gate-audit", audit, OLD), ("gate-admin", admin, NEW),
+]
