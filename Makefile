@@ -84,7 +84,7 @@ SAN_OBJ  = $(patsubst $(BUILD)/obj/%,$(BUILD)/san/%,$(filter-out %/main.o,$(GATE
 UNIT     = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 TPM_TEST = $(patsubst tests/tpm/%.c,$(BUILD)/tpm/%,$(sort $(wildcard tests/tpm/test_*.c)))
 FUZZ     = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-TEST_CFLAGS = -std=gnu11 $(WARN) -Wno-missing-prototypes -DFIXTURES='"tests/unit/fixtures"'
+TEST_CFLAGS = -Itests/unit -std=gnu11 $(WARN) -Wno-missing-prototypes -DFIXTURES='"tests/unit/fixtures"'
 
 $(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(say) SAN $@

@@ -84,6 +84,31 @@ bool policy_appraises(const char *text, size_t len)
 	return false;
 }
 
+static bool rule_has(const char *rule, size_t len, const char *wanted)
+{
+	struct text t = { rule, rule + len };
+	const char *word;
+	size_t word_len;
+
+	while (text_word(&t, &word, &word_len))
+		if (text_is(word, word_len, wanted))
+			return true;
+	return false;
+}
+
+bool policy_appraises_modules(const char *text, size_t len)
+{
+	struct policy_iter it;
+	const char *rule;
+	size_t rule_len;
+
+	policy_begin(&it, text, len);
+	while (policy_next(&it, &rule, &rule_len))
+		if (rule_is(rule, rule_len, "appraise", NULL) && rule_has(rule, rule_len, "func=MODULE_CHECK"))
+			return true;
+	return false;
+}
+
 bool policy_exempts_rootfs(const char *text, size_t len)
 {
 	struct policy_iter it;

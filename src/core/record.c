@@ -54,6 +54,7 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	put(&o, "evm=%s\npolicy=%s\npolicy-rules=%u\nima-certs=%u\nevm-certs=%u\n",
 	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
 	    r->ima_certs, r->evm_certs);
+	put(&o, "module-signatures=%s\n", r->module_signatures ? "enforced" : "as-booted");
 	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\nwait-ms=%u\ntotal-ms=%u\n", f->release,
 	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->wait_ms, r->total_ms);
 	for (int s = 0; s < STEP_COUNT; s++)
@@ -181,6 +182,8 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		r->wait_ms = (unsigned)number(v);
 	else if (piece_is(key, "total-ms"))
 		r->total_ms = (unsigned)number(v);
+	else if (piece_is(key, "module-signatures"))
+		r->module_signatures = piece_is(v, "enforced");
 	else if (piece_is(key, "evm")) {
 		r->evm_hmac = piece_is(v, "hmac") || piece_is(v, "hmac+x509");
 		r->evm_x509 = piece_is(v, "x509") || piece_is(v, "hmac+x509");

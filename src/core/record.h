@@ -3,7 +3,8 @@
  * Values hold no newline. Unknown keys are skipped by readers, so that it can grow.
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
- *   policy-rules=<n> kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms=
+ *   policy-rules=<n>
+ *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms=
  *   step.<name>=<outcome>
  *   why.<name>=<domain> <code> <operation> | <subject> | <detail>
  */
@@ -22,7 +23,7 @@ struct record {
 	struct why why[STEP_COUNT];
 	char policy[CONFIG_PATH_LEN]; /* "" = none in force */
 	unsigned policy_rules;
-	bool evm_hmac, evm_x509;
+	bool evm_hmac, evm_x509, module_signatures;
 	unsigned ima_certs, evm_certs;
 	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,
 	                                       * from start to conclude */

@@ -48,6 +48,7 @@ struct boot {
 	struct ima_staged staged;
 	struct integrity_rings rings;
 	struct preflight preflight;
+	bool module_signatures;  /* must be enforced with this policy */
 
 	/* what is kept for the record */
 	struct record record;

@@ -136,6 +136,14 @@ enum outcome step_policy(struct boot *b)
 		ima_unstage(&b->staged);
 		return OUTCOME_BLOCKED;
 	}
+	if (b->module_signatures) {
+		o = ima_enforce_module_signatures(b->root, why);
+		if (o != OUTCOME_OK) {
+			ima_unstage(&b->staged);
+			return o;
+		}
+		b->record.module_signatures = true;
+	}
 	b->record.policy_rules = b->staged.rules;
 	o = ima_commit(b->root, &b->staged, why);
 	if (o != OUTCOME_OK)

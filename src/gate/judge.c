@@ -226,14 +226,18 @@ enum outcome step_preflight(struct boot *b)
 		if (o != OUTCOME_OK)
 			return o;
 	}
-	if (!b->has_config || b->config.preflight == PREFLIGHT_OFF ||
-	    decide_stage(&s) < STAGE_FIX)
+	if (!b->has_config || decide_stage(&s) < STAGE_FIX)
 		return OUTCOME_BLOCKED;
 	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0) {
 		why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
 		return OUTCOME_BROKEN;
 	}
+	b->module_signatures = decide_stage(&s) == STAGE_ENFORCE && b->policy_text &&
+	                       policy_appraises_modules(b->policy_text, b->policy_len) &&
+	                       preflight_modules_compressed(root, BOOT_EVIDENCE(b)->facts.release);
+	if (b->config.preflight == PREFLIGHT_OFF)
+		return OUTCOME_BLOCKED;
 	return preflight_run(root, b->has_cmdline ? b->cmdline.init : "", b->config.preflight == PREFLIGHT_FULL,
 	                     BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] == OUTCOME_OK, digest_fd,
 	                     &b->preflight, why);

@@ -140,6 +140,23 @@ enum outcome ima_commit(int root, struct ima_staged *s, struct why *why)
 	return count_back(root, rules, why);
 }
 
+#define SIG_ENFORCE "sys/module/module/parameters/sig_enforce"
+
+enum outcome ima_enforce_module_signatures(int root, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	int r = file_poke(root, SIG_ENFORCE, "1", 1);
+
+	if (r == 0)
+		r = file_read(root, SIG_ENFORCE, 16, &text, &len);
+	if (r == 0 && *text == 'Y')
+		return OUTCOME_OK;
+	why_set(why, WHY_ERRNO, -r, "write", "/" SIG_ENFORCE);
+	why_detail(why, "compressed modules could not be loaded under this policy");
+	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
+}
+
 static enum outcome failed(struct why *why, int error, const char *operation)
 {
 	why_set(why, WHY_ERRNO, error, operation, PROBE " on /run/imagate");

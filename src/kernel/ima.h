@@ -28,6 +28,10 @@ void ima_unstage(struct ima_staged *s);
  * dies with a policy staged makes it count, too: the kernel closes for it. */
 enum outcome ima_commit(int root, struct ima_staged *s, struct why *why);
 
+/* module.sig_enforce on, read back; it cannot be taken back in this boot. ABSENT where the
+ * kernel knows no module signatures. */
+enum outcome ima_enforce_module_signatures(int root, struct why *why);
+
 /* The probe that pins _ima, on a tmpfs directory of ours: after the commit. */
 enum outcome ima_pin(int dir_fd, struct why *why);
 

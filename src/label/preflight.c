@@ -274,6 +274,21 @@ static void visit_init(struct walk *w, const char *init)
 	note(w, "/sbin/init", LABEL_STATE_NO_FILE);
 }
 
+bool preflight_modules_compressed(int root, const char *release)
+{
+	char path[128], head[4096];
+	CLEAN_FD fd = -1;
+	ssize_t n;
+
+	/* "kernel/drivers/...ko.xz: ..." lines; the first ones tell */
+	(void)snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release); /* release is short */
+	if (file_open_in_root(root, path, &fd) < 0)
+		return false;
+	n = pread(fd, head, sizeof(head) - 1, 0);
+	head[n > 0 ? n : 0] = '\0';
+	return strstr(head, ".ko.") != NULL;
+}
+
 enum outcome preflight_run(int root, const char *init, bool full, bool want_evm,
                            preflight_digest_fn digest, struct preflight *ret, struct why *why)
 {

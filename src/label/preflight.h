@@ -29,6 +29,9 @@ struct preflight {
 	size_t bad; /* how many are neither GOOD nor UNVERIFIED */
 };
 
+/* Are the modules of this kernel release below root compressed (.ko.xz, .ko.zst, .ko.gz)? */
+bool preflight_modules_compressed(int root, const char *release);
+
 /* root: fd of /sysroot (or of / when rehearsed). init: the init= path or "" for the usual
  * ones. want_evm: security.evm must be there too. full: compare content with the hash.
  * OK; REFUSED with WHY_LABEL naming the first bad file; BROKEN if it could not be judged. */

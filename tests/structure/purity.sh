@@ -17,7 +17,7 @@ for sym in $(nm -u $objs | awk '$1 == "U" { print $2 }' | sort -u); do
 	esac
 done
 # writable data is state
-if nm $objs | awk 'NF == 3 && $2 ~ /^[bBdDcC]$/ { print; f = 1 } END { exit f }'; then :; else
+if size -A $objs | awk '$1 ~ /^\.(data|bss|tdata|tbss)$/ && $2 > 0 { print; f = 1 } END { exit f }'; then :; else
 	echo "core has writable data"; bad=1
 fi
 if [ $bad = 0 ]; then echo "[       OK ] purity of core"; else echo "[  FAILED  ] purity"; fi

@@ -363,6 +363,7 @@ def unlabelled(kernel, work):
 def measure(kernel, work):
     """measure: no key is asked for, the list grows, nothing is denied"""
     r = boot(kernel, work, cmdline="imagate.stage=measure", config=conf(floor="off"),
+             files={"etc/imagate/measure.policy": open(os.path.join(m.REPO, "policy", "measure.policy")).read()},
              script=KERNEL_STATE + "cp /usr/bin/true /run/true; /run/true && echo run=ran\n"
                                    "wc -l </sys/kernel/security/integrity/ima/ascii_runtime_measurements | sed s/^/measurements=/\n")
     went_on(r, "admit", "none")

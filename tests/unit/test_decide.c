@@ -1,0 +1,409 @@
+/* decide() against what must hold whatever comes in. Two products are walked completely: every
+ * stage, floor, source, waiver, outcome and appraise mode with sound facts; every combination of
+ * facts with the outcomes that matter to them. A random walk over everything at once then makes
+ * one thing worse at a time. */
+#include "test.h"
+
+#include "core/decide.h"
+
+struct state {
+	struct config c;
+	struct cmdline l;
+	struct evidence e;
+};
+
+static struct state sound(void)
+{
+	struct state s = { 0 };
+
+	config_defaults(&s.c);
+	s.e.facts = (struct facts){
+		.ima = TRI_YES, .evm = TRI_YES, .evm_active = TRI_NO, .policy_writable = TRI_YES,
+		.key_encrypted = TRI_YES, .key_asymmetric = TRI_YES, .secure_boot = TRI_NO,
+		.rings = RINGS_USER, .appraise = APPRAISE_ENFORCE, .hazard_bpf = TRI_NO,
+		.hazard_integrity = TRI_NO, .evm_fix = TRI_NO,
+	};
+	for (int i = 0; i < STEP_COUNT; i++)
+		s.e.outcome[i] = OUTCOME_OK;
+	return s;
+}
+
+static struct stance stance_of(const struct state *s)
+{
+	return (struct stance){ .config = &s->c, .cmdline = &s->l };
+}
+
+static struct decision ask(const struct state *s)
+{
+	struct stance st = stance_of(s);
+
+	return decide(&st, &s->e);
+}
+
+static const struct state *at; /* for the message */
+
+static void must(bool truth, const char *what)
+{
+	struct decision d;
+
+	if (truth)
+		return;
+	d = ask(at);
+	print_error("%s\nstage %s floor %s source %d appraise %s evm_active %d bpf %d integrity %d fix %d "
+	            "unseal %s staging %s preflight %s (mode %d) waivers %d%d%d%d -> %s %s key %d policy %d\n",
+	            what, stage_name(d.stage), stage_name(at->c.floor), at->c.key_source,
+	            appraise_name(at->e.facts.appraise), at->e.facts.evm_active, at->e.facts.hazard_bpf,
+	            at->e.facts.hazard_integrity, at->e.facts.evm_fix, outcome_name(at->e.outcome[STEP_UNSEAL]),
+	            outcome_name(at->e.outcome[STEP_STAGING]), outcome_name(at->e.outcome[STEP_PREFLIGHT]),
+	            at->c.preflight, at->c.on_key_absent, at->c.on_key_refused, at->c.on_preflight,
+	            at->c.on_policy, verdict_name(d.verdict), cause_name(d.cause), d.use_key, d.load_policy);
+	fail();
+}
+
+static void key_invariants(const struct state *s, const struct decision *d)
+{
+	const struct facts *f = &s->e.facts;
+
+	must(s->e.outcome[STEP_UNSEAL] == OUTCOME_OK, "a key that was not unsealed is used");
+	must(d->want_key, "a key that was not to be asked for is used");
+	must(s->c.key_source != KEY_SOURCE_NONE, "a key is used that the configuration does not have");
+	must(d->stage >= STAGE_FIX && d->stage >= s->c.floor, "the key is used below fix or the floor");
+	must(f->appraise == stage_appraise(d->stage), "the key is used in another mode than the stage's");
+	must(f->hazard_bpf == TRI_NO && f->hazard_integrity == TRI_NO, "the key is used where it crashes");
+	must(f->evm == TRI_YES && f->evm_active == TRI_NO && f->key_encrypted == TRI_YES, "no EVM to key");
+	must(f->evm_fix == TRI_NO || (d->stage == STAGE_FIX && s->c.floor <= STAGE_FIX), "evm=fix and the key");
+	must(f->ima == TRI_YES && f->policy_writable == TRI_YES, "the key without a policy to come");
+}
+
+static void policy_invariants(const struct state *s, const struct decision *d)
+{
+	const struct facts *f = &s->e.facts;
+
+	must(s->e.outcome[STEP_STAGING] == OUTCOME_OK, "a policy that was not staged is loaded");
+	must(f->ima == TRI_YES && f->policy_writable == TRI_YES, "a policy where none can be loaded");
+	must(f->hazard_integrity == TRI_NO, "a policy that panics the kernel");
+	if (d->stage < STAGE_FIX)
+		return;
+	must(f->appraise == stage_appraise(d->stage), "a full policy in another mode than the stage's");
+	if (d->stage == STAGE_FIX)
+		must(d->use_key || s->c.key_source == KEY_SOURCE_NONE, "fix writes labels without the key");
+	if (d->stage == STAGE_ENFORCE)
+		must(s->e.outcome[STEP_PREFLIGHT] == OUTCOME_OK ||
+		     (s->c.preflight == PREFLIGHT_OFF && s->e.outcome[STEP_PREFLIGHT] == OUTCOME_BLOCKED),
+		     "an enforcing policy that the real root may not survive");
+}
+
+static void verdict_invariants(const struct state *s, const struct decision *d)
+{
+	if (d->verdict == VERDICT_STOP) {
+		must(!d->use_key && !d->use_certs && !d->load_policy, "stopped, and something is used");
+		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || d->stage < s->c.floor ||
+		     (d->cause == CAUSE_FACTS && s->c.floor == STAGE_ENFORCE), "a low stage stops");
+		must(d->cause != CAUSE_HAZARD_BPF && d->cause != CAUSE_HAZARD_INTEGRITY, "a hazard stops");
+	}
+	if (d->verdict == VERDICT_ADMIT) {
+		must(d->cause == CAUSE_NONE || (d->cause == CAUSE_STAGE_OFF && d->stage == STAGE_OFF),
+		     "admitted with a cause");
+		must(d->stage >= s->c.floor, "admitted below the floor");
+		must(d->stage == STAGE_OFF || d->load_policy, "admitted without its policy");
+		must(d->stage < STAGE_FIX || d->use_key || s->c.key_source == KEY_SOURCE_NONE,
+		     "admitted without its key");
+	} else {
+		must(d->cause != CAUSE_NONE && d->cause != CAUSE_UNDECIDED && d->cause != CAUSE_STAGE_OFF,
+		     "not admitted, and nobody says why");
+	}
+}
+
+static void final_invariants(const struct state *s, const struct decision *d)
+{
+	struct stance st = stance_of(s);
+	struct decision f = decide_final(d, &st, &s->e);
+
+	/* the commit steps' outcomes are OK here */
+	must(f.verdict == d->verdict && f.cause == d->cause, "all done, and the last word differs");
+}
+
+static void judge(const struct state *s)
+{
+	struct decision d = ask(s);
+	struct stance st = stance_of(s);
+
+	at = s;
+	must(d.want_key == decide_want_key(&st, &s->e) || d.verdict == VERDICT_STOP, "want_key differs");
+	if (d.use_key)
+		key_invariants(s, &d);
+	if (d.load_policy)
+		policy_invariants(s, &d);
+	if (d.use_certs)
+		must(d.stage >= s->c.floor && d.stage >= STAGE_FIX, "certificates below the floor");
+	verdict_invariants(s, &d);
+	final_invariants(s, &d);
+}
+
+static void set_waivers(struct config *c, int bits)
+{
+	c->on_key_absent = bits & 1;
+	c->on_key_refused = bits >> 1 & 1;
+	c->on_preflight = bits >> 2 & 1;
+	c->on_policy = bits >> 3 & 1;
+}
+
+static void walk_outcomes(struct state *s)
+{
+	for (int u = 0; u < OUTCOME_COUNT; u++)
+		for (int g = 0; g < OUTCOME_COUNT; g++)
+			for (int p = 0; p < OUTCOME_COUNT; p++)
+				for (int w = 0; w < 16; w++) {
+					s->e.outcome[STEP_UNSEAL] = (enum outcome)u;
+					s->e.outcome[STEP_STAGING] = (enum outcome)g;
+					s->e.outcome[STEP_PREFLIGHT] = (enum outcome)p;
+					set_waivers(&s->c, w);
+					judge(s);
+				}
+}
+
+static void test_outcomes(void **state)
+{
+	struct state s = sound();
+
+	(void)state;
+	for (int stage = STAGE_OFF; stage < STAGE_COUNT; stage++)
+		for (int floor = STAGE_OFF; floor < STAGE_COUNT; floor++)
+			for (int source = 0; source < 3; source++)
+				for (int certs = 0; certs < 2; certs++)
+					for (int mode = 0; mode < APPRAISE_COUNT; mode++) {
+						s.l.stage = (enum stage)stage;
+						s.c.floor = (enum stage)floor;
+						s.c.key_source = (enum key_source)source;
+						(void)snprintf(s.c.x509_evm, sizeof(s.c.x509_evm), "%s", certs ? "/x" : "");
+						s.c.preflight = stage % 2 ? PREFLIGHT_FULL : PREFLIGHT_OFF;
+						s.e.facts.appraise = (enum appraise)mode;
+						walk_outcomes(&s);
+						s.c.preflight = stage % 2 ? PREFLIGHT_OFF : PREFLIGHT_FULL;
+						if (mode == APPRAISE_ENFORCE)
+							walk_outcomes(&s);
+					}
+}
+
+/* The n-th combination of all facts. */
+static void set_facts(struct facts *f, int n)
+{
+	enum tri *tris[] = { &f->ima, &f->evm, &f->evm_active, &f->policy_writable, &f->key_encrypted,
+	                     &f->hazard_bpf, &f->hazard_integrity, &f->evm_fix };
+
+	for (size_t i = 0; i < ROWS(tris); i++, n /= 3)
+		*tris[i] = (enum tri)(n % 3);
+	f->appraise = (enum appraise)(n % APPRAISE_COUNT);
+}
+#define FACTS (6561 * APPRAISE_COUNT)
+
+static void test_facts(void **state)
+{
+	static const enum outcome unseals[] = { OUTCOME_OK, OUTCOME_BLOCKED };
+	struct state s = sound();
+
+	(void)state;
+	for (int stage = STAGE_OFF; stage < STAGE_COUNT; stage++)
+		for (int rest = 0; rest < 3 * 2 * 2 * 2; rest++)
+			for (int n = 0; n < FACTS; n++) {
+				s.l.stage = (enum stage)stage;
+				s.c.key_source = (enum key_source)(rest % 3);
+				s.e.outcome[STEP_UNSEAL] = unseals[rest / 3 % 2];
+				s.c.floor = rest / 6 % 2 ? STAGE_ENFORCE : STAGE_OFF;
+				set_waivers(&s.c, rest / 12 ? 15 : 0);
+				set_facts(&s.e.facts, n);
+				judge(&s);
+			}
+}
+
+static unsigned seed = 20261124;
+static int pick(int below)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (int)((seed >> 16) % (unsigned)below);
+}
+
+static struct state random_state(void)
+{
+	struct state s = sound();
+
+	s.l.stage = (enum stage)pick(STAGE_COUNT);
+	s.c.stage = (enum stage)(1 + pick(5));
+	s.c.floor = (enum stage)(1 + pick(s.c.stage));
+	s.c.key_source = (enum key_source)pick(3);
+	s.c.preflight = (enum preflight_mode)pick(3);
+	set_waivers(&s.c, pick(16));
+	if (pick(2))
+		set_facts(&s.e.facts, pick(FACTS));
+	else
+		s.e.facts.appraise = (enum appraise)pick(APPRAISE_COUNT);
+	for (int i = STEP_UNSEAL; i <= STEP_PREFLIGHT; i++)
+		s.e.outcome[i] = pick(2) ? OUTCOME_OK : (enum outcome)pick(OUTCOME_COUNT);
+	return s;
+}
+
+/* One outcome that was OK is no longer. */
+static bool worsen(struct state *s)
+{
+	int step = pick(STEP_DECIDE);
+
+	if (s->e.outcome[step] != OUTCOME_OK)
+		return false;
+	s->e.outcome[step] = (enum outcome)pick(OUTCOME_COUNT);
+	return s->e.outcome[step] != OUTCOME_OK;
+}
+
+static void test_worse_is_never_better(void **state)
+{
+	int tried = 0;
+
+	(void)state;
+	for (int i = 0; i < 3000000; i++) {
+		struct state s = random_state(), w = s;
+		struct decision before, after;
+
+		judge(&s);
+		if (!worsen(&w))
+			continue;
+		before = ask(&s);
+		after = ask(&w);
+		at = &w;
+		must(after.verdict <= before.verdict, "a failure made the verdict better");
+		must(!after.use_key || before.use_key, "a failure released the key");
+		tried++;
+	}
+	assert_true(tried > 500000);
+}
+
+/* What could not be found out is judged as its unfavourable value. */
+static void test_unknown_is_not_ok(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 300000; i++) {
+		struct state s = random_state();
+		struct facts *f = &s.e.facts;
+		const struct {
+			enum tri *fact, bad;
+		} rows[] = {
+			{ &f->ima, TRI_NO }, { &f->evm, TRI_NO }, { &f->evm_active, TRI_YES },
+			{ &f->policy_writable, TRI_NO }, { &f->key_encrypted, TRI_NO }, { &f->hazard_bpf, TRI_YES },
+			{ &f->hazard_integrity, TRI_YES }, { &f->evm_fix, TRI_YES },
+		};
+		int row = pick((int)ROWS(rows));
+		struct decision unknown, bad;
+
+		*rows[row].fact = TRI_UNKNOWN;
+		unknown = ask(&s);
+		*rows[row].fact = rows[row].bad;
+		bad = ask(&s);
+		at = &s;
+		/* without EVM it is not asked whether EVM is on */
+		if (rows[row].fact == &f->evm)
+			must(unknown.verdict <= bad.verdict && unknown.use_key <= bad.use_key, "unknown EVM counts as OK");
+		else
+			must(!memcmp(&unknown, &bad, sizeof(bad)), "unknown is judged otherwise than bad");
+	}
+}
+
+static void test_nothing_denies(void **state)
+{
+	const struct stance nobody = { 0 };
+	const struct evidence nothing = { 0 };
+	struct decision d = decide(&nobody, &nothing);
+
+	(void)state;
+	assert_int_equal(d.verdict, VERDICT_STOP);
+	assert_int_equal(d.cause, CAUSE_CONFIG);
+	assert_false(d.use_key || d.use_certs || d.load_policy);
+	assert_false(decide_want_key(&nobody, &nothing));
+	assert_int_equal(decide_final(&d, &nobody, &nothing).verdict, VERDICT_STOP);
+}
+
+/* Each commit step that fails, at each stage, with and without its waiver. */
+static void test_commit_failures(void **state)
+{
+	static const struct {
+		enum step step;
+		enum cause cause;
+		int waiver;
+	} rows[] = {
+		{ STEP_KEYRINGS, CAUSE_KEYRINGS, 2 }, { STEP_EVM, CAUSE_EVM, 2 }, { STEP_POLICY, CAUSE_POLICY, 8 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++)
+		for (int stage = STAGE_FIX; stage < STAGE_COUNT; stage++)
+			for (int o = 0; o < OUTCOME_COUNT; o++)
+				for (int waived = 0; waived < 2; waived++) {
+					struct state s = sound();
+					struct stance st = stance_of(&s);
+					struct decision d, f;
+
+					s.l.stage = (enum stage)stage;
+					s.c.floor = STAGE_FIX;
+					s.e.facts.appraise = stage_appraise((enum stage)stage);
+					set_waivers(&s.c, waived ? rows[i].waiver : 0);
+					d = ask(&s);
+					assert_int_equal(d.verdict, VERDICT_ADMIT);
+					s.e.outcome[rows[i].step] = (enum outcome)o;
+					f = decide_final(&d, &st, &s.e);
+					if (o == OUTCOME_OK) {
+						assert_int_equal(f.verdict, VERDICT_ADMIT);
+						continue;
+					}
+					assert_int_equal(f.cause, rows[i].cause);
+					assert_int_equal(f.verdict, stage == STAGE_ENFORCE && !waived ? VERDICT_STOP
+					                                                              : VERDICT_DEGRADED);
+				}
+}
+
+/* The policy after a failure of the key: never in fix, never where the boot stops. */
+static void test_policy_after_failure(void **state)
+{
+	struct state s = sound();
+	struct stance st = stance_of(&s);
+	struct decision d;
+
+	(void)state;
+	d = ask(&s);
+	assert_true(decide_policy(&d, &st, &s.e));
+	s.e.outcome[STEP_EVM] = OUTCOME_REFUSED;
+	assert_false(decide_policy(&d, &st, &s.e));
+	set_waivers(&s.c, 2);
+	assert_true(decide_policy(&d, &st, &s.e));
+	s.l.stage = STAGE_FIX;
+	s.c.floor = STAGE_FIX;
+	s.e.facts.appraise = APPRAISE_FIX;
+	d = ask(&s);
+	assert_false(decide_policy(&d, &st, &s.e));
+}
+
+static void test_command_line_that_cannot_be_read(void **state)
+{
+	struct state s = sound();
+	struct stance st = { .config = &s.c, .cmdline = NULL };
+
+	(void)state;
+	assert_int_equal(decide(&st, &s.e).verdict, VERDICT_STOP);
+	s.l.truncated = true;
+	assert_int_equal(ask(&s).cause, CAUSE_FACTS);
+	s.c.stage = s.c.floor = STAGE_FIX;
+	assert_int_equal(ask(&s).verdict, VERDICT_DEGRADED);
+	assert_false(ask(&s).load_policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_denies),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_worse_is_never_better),
+		cmocka_unit_test(test_unknown_is_not_ok),
+		cmocka_unit_test(test_commit_failures),
+		cmocka_unit_test(test_policy_after_failure),
+		cmocka_unit_test(test_command_line_that_cannot_be_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
