@@ -86,6 +86,7 @@ TPM_TEST = $(patsubst tests/tpm/%.c,$(BUILD)/tpm/%,$(sort $(wildcard tests/tpm/t
 FUZZ     = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_CFLAGS = -Itests/unit -std=gnu11 $(WARN) -Wno-missing-prototypes -DFIXTURES='"tests/unit/fixtures"'
 
+.SECONDARY: $(SAN_OBJ)
 $(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(say) SAN $@
 	$(Q)mkdir -p $(@D)
@@ -99,7 +100,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -lcmocka -pthread $(GATE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -Wl,--wrap=Esys_Unseal -lcmocka $(GATE_LIBS)
 
 FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_ROOMS = $(foreach r,core base crypto,$(call src_of,$(r)))
@@ -114,15 +115,22 @@ check-unit: deps-test
 check-fuzz: deps-test
 	+@tests/run-fuzz "$(MAKE)"
 
+# -- virtual machines ---------------------------------------------------------------------
+demo: deps-vm all
+	$(Q)tests/vm/demo
+
+bench: deps-vm all
+	$(Q)tests/vm/bench
+
 check-vm: deps-vm
 	+@tests/run-vm "$(MAKE)"
 
 # check = everything CI can afford. One tally for all, so that the last line counts all.
-check: deps-test
-	+@tests/run-all "$(MAKE)" unit
+check: deps-test deps-vm
+	+@tests/run-all "$(MAKE)" unit fuzz vm
 
 check-all: deps-test deps-vm
-	+@tests/run-all "$(MAKE)" unit fuzz vm
+	+@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
 
 deps-build deps-test deps-vm:
 	@images/packages $(@:deps-%=%)

@@ -1,0 +1,334 @@
+/* Sealing and unsealing with a real TPM implementation: swtpm, a new one for each test. */
+#include "test.h"
+
+#include "base/clean.h"
+#include "base/secret.h"
+#include "tpm/tpm.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+#define DEFAULT_PCRS ((struct pcr_selection){ PCR_BANK_SHA256, 0x95 })
+
+struct chip {
+	char dir[64], tcti[128];
+	pid_t pid;
+};
+
+static bool appears(const char *dir, const char *name)
+{
+	CLEAN_FD fd = inotify_init1(IN_CLOEXEC);
+	char path[128], events[4096];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (fd < 0 || inotify_add_watch(fd, dir, IN_CREATE) < 0)
+		return false;
+	while (access(path, F_OK) < 0)
+		if (poll(&p, 1, 10000) <= 0 || read(fd, events, sizeof(events)) < 0)
+			return false;
+	return true;
+}
+
+static void chip_start(struct chip *c)
+{
+	char state[80], server[100], ctrl[120];
+
+	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/imagate-tpm-XXXXXX");
+	assert_non_null(mkdtemp(c->dir));
+	(void)snprintf(state, sizeof(state), "dir=%s", c->dir);
+	(void)snprintf(server, sizeof(server), "type=unixio,path=%s/s", c->dir);
+	(void)snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s/s.ctrl", c->dir);
+	(void)snprintf(c->tcti, sizeof(c->tcti), "swtpm:path=%s/s", c->dir);
+	c->pid = fork();
+	if (c->pid == 0) {
+		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", ctrl,
+		       "--flags", "not-need-init,startup-clear", (char *)NULL);
+		_exit(127);
+	}
+	assert_true(c->pid > 0);
+	assert_true(appears(c->dir, "s.ctrl") && appears(c->dir, "s"));
+}
+
+static void chip_stop(struct chip *c)
+{
+	char command[80];
+
+	(void)kill(c->pid, SIGTERM);
+	(void)waitpid(c->pid, NULL, 0);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", c->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static TSS2_RC extend_with(ESYS_CONTEXT *e, int pcr)
+{
+	const TPML_DIGEST_VALUES v = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256, .digest.sha256 = { 1 } } } };
+
+	return Esys_PCR_Extend(e, ESYS_TR_PCR0 + (ESYS_TR)pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &v);
+}
+
+static void extend(const struct chip *c, int pcr)
+{
+	TSS2_TCTI_CONTEXT *tcti = NULL;
+	ESYS_CONTEXT *e = NULL;
+
+	assert_int_equal(Tss2_TctiLdr_Initialize(c->tcti, &tcti), 0);
+	assert_int_equal(Esys_Initialize(&e, tcti, NULL), 0);
+	assert_int_equal(extend_with(e, pcr), 0);
+	Esys_Finalize(&e);
+	Tss2_TctiLdr_Finalize(&tcti);
+}
+
+/* What a firmware does. */
+static void chip_boot(struct chip *c)
+{
+	chip_start(c);
+	for (int i = 0; i < 8; i++)
+		extend(c, i);
+}
+
+/* How many times a PCR moves between PolicyPCR and Unseal. */
+static int moves;
+TSS2_RC __real_Esys_Unseal(ESYS_CONTEXT *, ESYS_TR, ESYS_TR, ESYS_TR, ESYS_TR, TPM2B_SENSITIVE_DATA **);
+TSS2_RC __wrap_Esys_Unseal(ESYS_CONTEXT *, ESYS_TR, ESYS_TR, ESYS_TR, ESYS_TR, TPM2B_SENSITIVE_DATA **);
+TSS2_RC __wrap_Esys_Unseal(ESYS_CONTEXT *e, ESYS_TR o, ESYS_TR a, ESYS_TR b, ESYS_TR c, TPM2B_SENSITIVE_DATA **d)
+{
+	if (moves > 0) {
+		moves--;
+		(void)extend_with(e, 10);
+	}
+	return __real_Esys_Unseal(e, o, a, b, c, d);
+}
+
+struct sealed {
+	struct seal_object object;
+	uint8_t srk[SEAL_NAME_MAX];
+	size_t srk_len;
+	struct secret payload;
+};
+
+static enum outcome seal(const struct chip *c, const struct pcr_selection *pcrs, struct sealed *s, struct why *why)
+{
+	struct tpm *t = NULL;
+	enum outcome o = tpm_open(c->tcti, 1, &t, why);
+
+	if (o == OUTCOME_OK)
+		o = tpm_srk(t, s->srk, &s->srk_len, why);
+	if (o == OUTCOME_OK)
+		o = tpm_seal(t, pcrs, &s->payload, &s->object, why);
+	tpm_close(&t);
+	return o;
+}
+
+static enum outcome unseal(const struct chip *c, const struct sealed *s, struct secret *ret, struct why *why)
+{
+	struct tpm *t = NULL;
+	enum outcome o = tpm_open(c->tcti, 1, &t, why);
+
+	if (o == OUTCOME_OK)
+		o = tpm_unseal(t, &s->object, s->srk, s->srk_len, ret, why);
+	tpm_close(&t);
+	return o;
+}
+
+static void sealed(const struct chip *c, struct sealed *s)
+{
+	const struct pcr_selection pcrs = DEFAULT_PCRS;
+	struct why why = { 0 };
+
+	memset(s, 0, sizeof(*s));
+	assert_true(secret_random(&s->payload, PAYLOAD_LEN));
+	assert_int_equal(seal(c, &pcrs, s, &why), OUTCOME_OK);
+}
+
+static void test_roundtrip(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	assert_true(secret_equal(&back, &s.payload));
+	assert_int_equal(s.srk_len, 34);
+	extend(&c, 1); /* not among the selected: nothing changes */
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	chip_stop(&c);
+}
+
+static void test_moved_pcr(void **state)
+{
+	static const int selected[] = { 0, 2, 4, 7 };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(selected); i++) {
+		struct chip c;
+		struct sealed s;
+		struct secret back = { 0 };
+		struct why why = { 0 };
+
+		chip_boot(&c);
+		sealed(&c, &s);
+		extend(&c, selected[i]);
+		assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+		assert_int_equal(why.domain, WHY_TPM);
+		assert_int_equal(why.code & 0xbf, 0x9d); /* TPM_RC_POLICY_FAIL */
+		assert_int_equal(back.len, 0);
+		chip_stop(&c);
+	}
+}
+
+static void test_other_tpm(void **state)
+{
+	struct chip c, other;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	chip_boot(&other);
+	sealed(&c, &s);
+	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_REFUSED);
+	s.srk_len = 0; /* not pinned: still not to be had there */
+	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_BROKEN);
+	assert_int_equal(back.len, 0);
+	chip_stop(&c);
+	chip_stop(&other);
+}
+
+static void test_damaged(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	for (size_t i = 0; i < s.object.private_len; i += 9) {
+		struct sealed bad = s;
+
+		bad.object.private_part[i] ^= 1;
+		assert_int_not_equal(unseal(&c, &bad, &back, &why), OUTCOME_OK);
+	}
+	for (size_t i = 0; i < s.object.public_len; i += 5) {
+		struct sealed bad = s;
+
+		bad.object.public_part[i] ^= 1;
+		assert_int_not_equal(unseal(&c, &bad, &back, &why), OUTCOME_OK);
+	}
+	s.object.private_len = 3;
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_BROKEN);
+	assert_int_equal(back.len, 0);
+	chip_stop(&c);
+}
+
+static void test_unextended(void **state)
+{
+	static const struct pcr_selection rows[] = {
+		{ PCR_BANK_SHA256, 0x95 },       /* a firmware that extended nothing */
+		{ PCR_BANK_SHA256, 1u << 17 },   /* all ones */
+		{ PCR_BANK_SHA256, 0x95 | 1u << 9 }, /* one of them */
+	};
+	struct sealed s = { .payload.len = PAYLOAD_LEN };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct chip c;
+		struct why why = { 0 };
+
+		if (i == 0)
+			chip_start(&c);
+		else
+			chip_boot(&c);
+		assert_int_equal(seal(&c, &rows[i], &s, &why), OUTCOME_REFUSED);
+		assert_non_null(strstr(why.subject, "PCR"));
+		chip_stop(&c);
+	}
+}
+
+static void test_pcr_changed(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	moves = 7;
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	assert_true(secret_equal(&back, &s.payload));
+	secret_wipe(&back);
+	moves = 1000; /* for ever: bounded, and not taken for a refusal */
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_BROKEN);
+	assert_true(moves >= 1000 - 8);
+	assert_int_equal(why.code, 0x128);
+	moves = 0;
+	chip_stop(&c);
+}
+
+static void test_no_tpm(void **state)
+{
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+
+	(void)state;
+	assert_int_equal(tpm_open("swtpm:path=/nonexistent/s", 0, &t, &why), OUTCOME_ABSENT);
+	assert_null(t);
+	if (access("/dev/tpmrm0", F_OK) == 0)
+		return; /* this machine has one of its own */
+	assert_int_equal(tpm_open(NULL, 1, &t, &why), OUTCOME_ABSENT);
+	assert_non_null(strstr(why.detail, "TPM"));
+}
+
+static void test_too_much(void **state)
+{
+	const struct pcr_selection pcrs = DEFAULT_PCRS;
+	struct sealed s = { .payload.len = 129 };
+	struct why why = { 0 };
+	struct chip c;
+
+	(void)state;
+	chip_boot(&c);
+	assert_int_equal(seal(&c, &pcrs, &s, &why), OUTCOME_BROKEN);
+	s.payload.len = 128;
+	assert_int_equal(seal(&c, &pcrs, &s, &why), OUTCOME_OK);
+	chip_stop(&c);
+}
+
+static void test_codes(void **state)
+{
+	(void)state;
+	assert_int_equal(tpm_outcome(0), OUTCOME_OK);
+	assert_int_equal(tpm_outcome(0x99d), OUTCOME_REFUSED);
+	assert_int_equal(tpm_outcome(0x921), OUTCOME_BROKEN);
+	assert_int_equal(tpm_outcome(0x7777), OUTCOME_BROKEN);
+	assert_int_equal(tpm_outcome(0x7009d), OUTCOME_BROKEN); /* another layer's 0x9d is no policy */
+	assert_non_null(strstr(tpm_code_words(0x921), "locked out"));
+	assert_null(tpm_code_words(0x7777));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roundtrip), cmocka_unit_test(test_moved_pcr),
+		cmocka_unit_test(test_other_tpm), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
+		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_codes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
