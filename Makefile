@@ -150,6 +150,10 @@ install: all
 	  $(DESTDIR)$(DRACUTDIR)
 	install -m 0644 policy/*.policy $(DESTDIR)$(SHARE)/imagate/policy
 	install -m 0644 src/imagate.conf $(DESTDIR)$(SHARE)/imagate/imagate.conf
+	install -d $(DESTDIR)$(SYSCONFDIR)/imagate
+	for f in imagate.conf policy/server.policy:policy policy/measure.policy:measure.policy; do \
+	  to=$(DESTDIR)$(SYSCONFDIR)/imagate/$${f#*:}; [ -e $$to ] || \
+	  install -m 0644 $(DESTDIR)$(SHARE)/imagate/$${f%:*} $$to || exit 1; done
 	install -m 0644 $(MAN8) $(DESTDIR)$(SHARE)/man/man8
 	install -m 0644 $(MAN5) $(DESTDIR)$(SHARE)/man/man5
 	install -D -m 0644 src/completion/imagate $(DESTDIR)$(SHARE)/bash-completion/completions/imagate

@@ -6,9 +6,9 @@
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #define OPEN_READ (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 #define TEMP_PREFIX ".imagate-"
@@ -186,12 +186,14 @@ static int open_dir_of(int root, const char *path, int *ret_dir, const char **re
 static int create_temp(int dir, char name[static TEMP_LEN], int *ret_fd)
 {
 	for (int i = 0; i < TEMP_TRIES; i++) {
-		uint64_t r;
+		struct timespec t;
 		int fd;
 
-		if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-			return -EIO;
-		(void)snprintf(name, TEMP_LEN, TEMP_PREFIX "%016jx", (uintmax_t)r); /* fits */
+		/* unlikely to be there is enough, O_EXCL does the rest; getrandom() would wait for
+		 * entropy early in a boot */
+		(void)clock_gettime(CLOCK_BOOTTIME, &t); /* cannot fail: a constant clock */
+		(void)snprintf(name, TEMP_LEN, TEMP_PREFIX "%08x%08x", (unsigned)getpid(),
+		               (unsigned)t.tv_nsec); /* fits */
 		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd >= 0) {
 			*ret_fd = fd;

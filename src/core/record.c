@@ -55,10 +55,12 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
 	    r->ima_certs, r->evm_certs);
 	put(&o, "module-signatures=%s\n", r->module_signatures ? "enforced" : "as-booted");
-	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\nwait-ms=%u\ntotal-ms=%u\n", f->release,
-	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->wait_ms, r->total_ms);
+	put(&o, "kernel=%s\nsecure-boot=%s\nlsm=%s\ntpm-ms=%u\nwait-ms=%u\ntotal-ms=%u\npeak-kib=%u\n", f->release,
+	    tri_words[f->secure_boot], f->lsm, r->tpm_ms, r->wait_ms, r->total_ms, r->peak_kib);
 	for (int s = 0; s < STEP_COUNT; s++)
 		put(&o, "step.%s=%s\n", step_name((enum step)s), outcome_name(r->evidence.outcome[s]));
+	for (int s = 0; s < STEP_COUNT; s++)
+		put(&o, "ms.%s=%u\n", step_name((enum step)s), r->step_ms[s]);
 	for (int s = 0; s < STEP_COUNT; s++)
 		put_why(&o, (enum step)s, &r->why[s]);
 	return o.ok ? o.used : 0;
@@ -142,6 +144,9 @@ static void take_step(struct record *r, struct piece key, struct piece v)
 		if (text_begins(key.p, key.len, "step.") &&
 		    text_is(key.p + 5, key.len - 5, step_name((enum step)s)))
 			FIND(r->evidence.outcome[s], enum outcome, OUTCOME_COUNT, outcome_name, v);
+		else if (text_begins(key.p, key.len, "ms.") &&
+		         text_is(key.p + 3, key.len - 3, step_name((enum step)s)))
+			r->step_ms[s] = (unsigned)number(v);
 		else if (text_begins(key.p, key.len, "why.") &&
 		         text_is(key.p + 4, key.len - 4, step_name((enum step)s)))
 			take_why(&r->why[s], v);
@@ -178,6 +183,8 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		r->evm_certs = (unsigned)number(v);
 	else if (piece_is(key, "tpm-ms"))
 		r->tpm_ms = (unsigned)number(v);
+	else if (piece_is(key, "peak-kib"))
+		r->peak_kib = (unsigned)number(v);
 	else if (piece_is(key, "wait-ms"))
 		r->wait_ms = (unsigned)number(v);
 	else if (piece_is(key, "total-ms"))

@@ -4,8 +4,9 @@
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
  *   policy-rules=<n>
- *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms=
+ *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms= peak-kib=
  *   step.<name>=<outcome>
+ *   ms.<name>=<n>
  *   why.<name>=<domain> <code> <operation> | <subject> | <detail>
  */
 #ifndef IMAGATE_CORE_RECORD_H
@@ -27,6 +28,8 @@ struct record {
 	unsigned ima_certs, evm_certs;
 	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,
 	                                       * from start to conclude */
+	unsigned peak_kib;                  /* largest resident size, getrusage(2) */
+	unsigned step_ms[STEP_COUNT];       /* waiting included */
 };
 
 /* Returns the length, 0 if it does not fit. */

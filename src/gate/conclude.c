@@ -1,6 +1,14 @@
 #include "gate/boot.h"
 
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+
+static unsigned peak_kib(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : (unsigned)u.ru_maxrss;
+}
 
 /* The last word. Whatever was promised and is not in force has by now an outcome other than
  * OK, and decide_final() says what that means. */
@@ -13,6 +21,7 @@ enum outcome step_conclude(struct boot *b)
 	secret_wipe(&b->master);
 	b->record.decision = decide_final(&d, &s, BOOT_EVIDENCE(b));
 	b->record.total_ms = boot_elapsed_ms(b);
+	b->record.peak_kib = peak_kib();
 	BOOT_EVIDENCE(b)->outcome[STEP_CONCLUDE] = OUTCOME_OK; /* as the record will say it */
 	o = tell_record(b, BOOT_WHY(b, STEP_CONCLUDE));
 	tell_console(b);

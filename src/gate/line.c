@@ -48,10 +48,12 @@ void line_run(struct boot *b)
 	for (int i = 0; i < STEP_COUNT; i++) {
 		enum step s = step_at(b, i);
 		step_fn f = b->rehearse ? line[s].rehearsed : line[s].live;
+		unsigned before = boot_elapsed_ms(b);
 
 		if (!f)
 			continue;
 		BOOT_EVIDENCE(b)->outcome[s] = f(b);
+		b->record.step_ms[s] = boot_elapsed_ms(b) - before;
 		log_debug("%s: %s", step_name(s), outcome_name(BOOT_EVIDENCE(b)->outcome[s]));
 	}
 	secret_wipe(&b->master);

@@ -33,17 +33,13 @@ enum outcome evm_probe_make(int dir_fd, struct why *why)
 	static const uint8_t hash[34] = { 4, 4 }; /* IMA_XATTR_DIGEST_NG, sha256, zeros */
 	uint8_t signature[PROBE_SIGNATURE_LEN];
 	CLEAN_FD fd = -1;
-	uint32_t keyid;
-	int r = probe_keyid(&keyid);
 
-	if (r < 0)
-		return failed(why, -r, "getrandom");
 	if (unlinkat(dir_fd, PROBE, 0) < 0 && errno != ENOENT)
 		return failed(why, errno, "unlink");
 	fd = openat(dir_fd, PROBE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(why, errno, "create");
-	probe_signature(5, keyid, signature);
+	probe_signature(5, probe_keyid(), signature);
 	if (fsetxattr(fd, "security.ima", hash, sizeof(hash), 0) < 0)
 		return failed(why, errno, "set security.ima of");
 	if (fsetxattr(fd, "security.evm", signature, sizeof(signature), 0) < 0)

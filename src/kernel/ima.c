@@ -186,12 +186,11 @@ enum outcome ima_pin(int dir_fd, struct why *why)
 	CLEAN_FD log = kmsg_begin();
 	CLEAN_FD fd = -1;
 	char name[16];
-	uint32_t keyid;
-	int r = log < 0 ? log : probe_keyid(&keyid);
+	uint32_t keyid = probe_keyid();
 	enum outcome o;
 
-	if (r < 0)
-		return failed(why, -r, "prepare");
+	if (log < 0)
+		return failed(why, -log, "open /dev/kmsg for");
 	o = probe_make(dir_fd, keyid, why);
 	if (o != OUTCOME_OK)
 		return o;

@@ -12,7 +12,8 @@
 void probe_signature(uint8_t type, uint32_t keyid, uint8_t ret[static PROBE_SIGNATURE_LEN]);
 /* "id:0123abcd", as the kernel's log has it. */
 void probe_key_name(uint32_t keyid, char ret[static 16]);
-/* 0 or -errno */
-int probe_keyid(uint32_t *ret);
+/* One that nothing else in this boot's log has. Not random: getrandom() waits for entropy, early in
+ * a boot for seconds. */
+uint32_t probe_keyid(void);
 
 #endif

@@ -9,7 +9,7 @@ static struct record sample(void)
 		.decision = { .verdict = VERDICT_DEGRADED, .cause = CAUSE_KEY_REFUSED, .stage = STAGE_AUDIT },
 		.policy = "/etc/imagate/policy", .policy_rules = 22, .evm_hmac = true, .evm_x509 = true,
 		.module_signatures = true, .ima_certs = 2, .evm_certs = 3, .tpm_ms = 700, .wait_ms = 5000,
-		.total_ms = 6000,
+		.total_ms = 6000, .peak_kib = 4096,
 	};
 
 	r.evidence.facts.appraise = APPRAISE_LOG;
@@ -18,7 +18,7 @@ static struct record sample(void)
 	(void)snprintf(r.evidence.facts.release, sizeof(r.evidence.facts.release), "6.1.0-56-amd64");
 	(void)snprintf(r.evidence.facts.lsm, sizeof(r.evidence.facts.lsm), "yama,apparmor");
 	for (int i = 0; i < STEP_COUNT; i++)
-		r.evidence.outcome[i] = (enum outcome)(i % OUTCOME_COUNT);
+		r.evidence.outcome[i] = (enum outcome)(i % OUTCOME_COUNT), r.step_ms[i] = (unsigned)i * 11;
 	why_detail(why_set(&r.why[STEP_UNSEAL], WHY_TPM, 0x99d, "Esys_Unseal", "a = b"), "moved | away");
 	why_set(&r.why[STEP_POLICY], WHY_TEXT, 7, "policy", "/p");
 	return r;
@@ -44,7 +44,8 @@ static void test_roundtrip(void **state)
 	assert_string_equal(back.policy, r.policy);
 	assert_true(back.policy_rules == 22 && back.ima_certs == 2 && back.evm_certs == 3);
 	assert_true(back.evm_hmac && back.evm_x509 && back.module_signatures);
-	assert_true(back.tpm_ms == 700 && back.wait_ms == 5000 && back.total_ms == 6000);
+	assert_true(back.tpm_ms == 700 && back.wait_ms == 5000 && back.total_ms == 6000 && back.peak_kib == 4096);
+	assert_memory_equal(back.step_ms, r.step_ms, sizeof(r.step_ms));
 	assert_int_equal(back.why[STEP_UNSEAL].domain, WHY_TPM);
 	assert_int_equal(back.why[STEP_UNSEAL].code, 0x99d);
 	assert_string_equal(back.why[STEP_UNSEAL].subject, "a = b");

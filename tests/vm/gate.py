@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 
 import machine as m
@@ -506,6 +507,125 @@ def admin(kernel, work):
     return r
 
 
+def no_systemd(kernel, work):
+    """an initramfs without systemd: the pre-pivot hook starts the gate, the system boots in enforce"""
+    r = boot(kernel, work, initramfs=os.path.join(m.CACHE, "initramfs-%s-nosystemd.cpio" % kernel))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and r.value("policy-file") == "gone", "not: EVM on and the policy loaded")
+    return r
+
+
+def no_systemd_stop(kernel, work):
+    """without systemd, a damaged seal: the hook does not let the boot go on"""
+    r = boot(kernel, work, initramfs=os.path.join(m.CACHE, "initramfs-%s-nosystemd.cpio" % kernel),
+             files={"etc/imagate/seal.pem": "nonsense\n"}, cmdline=ENFORCE + "rd.shell=1",
+             until=lambda text: "the boot was stopped" in text or HOST_UP in text)
+    check(r, "imagate: STOPPED" in r.console and HOST_UP not in r.console, "the boot went on")
+    return r
+
+
+GRUB_MODULES = "part_gpt part_msdos fat linux normal tpm echo configfile search search_fs_file".split()
+
+
+def grub(note):
+    """Firmware for Machine: OVMF starts a GRUB from an ESP, GRUB the kernel. The note is in GRUB's image:
+    another note is another boot loader to PCR 4."""
+    def args(vm, work):
+        root = os.path.join(m.CACHE, "root")
+        line = "root=/dev/vda ro console=ttyS0 systemd.show_status=0 " + vm.cmdline
+        cfg = os.path.join(work, "grub.cfg")
+        open(cfg, "w").write("linux /vmlinuz %s\ninitrd /initrd\nboot\n" % line)
+        early, made = "/tmp/%s.cfg" % os.path.basename(work), "/tmp/%s.efi" % os.path.basename(work)
+        open(root + early, "w").write(
+            "# %s\nsearch --no-floppy --file /imagate-esp --set=root\nconfigfile ($root)/grub.cfg\n" % note)
+        m.sh("chroot", root, "grub-mkimage", "-O", "x86_64-efi", "-o", made, "-p", "/", "-c", early, *GRUB_MODULES)
+        efi = os.path.join(work, "grub.efi")
+        shutil.move(root + made, efi)
+        os.unlink(root + early)
+        esp = os.path.join(work, "esp.img")
+        m.sh("truncate", "-s", "120M", esp)
+        m.sh("mkfs.vfat", "-n", "ESP", esp)
+        m.sh("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
+        for src, to in ((efi, "/EFI/BOOT/BOOTX64.EFI"), (cfg, "/grub.cfg"), (cfg, "/imagate-esp"),
+                        (os.path.join(m.CACHE, "vmlinuz-" + vm.kernel), "/vmlinuz"), (vm._initrd(work), "/initrd")):
+            m.sh("mcopy", "-i", esp, src, "::" + to)
+        shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", os.path.join(work, "vars.fd"))
+        return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                "-drive", "if=pflash,format=raw,file=" + os.path.join(work, "vars.fd"),
+                "-drive", "id=esp,if=none,format=raw,file=" + esp,
+                "-device", "nvme,serial=esp,drive=esp,bootindex=1"]
+    return args
+
+
+def chain(kernel, work):
+    """OVMF and GRUB: sealed there, admitted there; with another GRUB the key is refused"""
+    tpm, disk = os.path.join(work, "tpm"), os.path.join(work, "disk.qcow2")
+    m.new_tpm(tpm)
+    m.sh("qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.join(m.CACHE, "disk.raw"), "-F", "raw", disk)
+    fix = "ima_appraise=fix imagate.stage=fix " + lsm_for(kernel)
+    files = {"etc/imagate/imagate.conf": conf(), "etc/imagate/policy":
+             open(os.path.join(m.REPO, "policy", "server.policy")).read()}
+
+    def go(line, note, script=KERNEL_STATE, **more):
+        return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script=script, keep=True,
+                         firmware=grub(note)).run()
+    r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
+    check(r, r.value("seal-rc") == "0", "imagate seal failed")
+    files["etc/imagate/seal.pem"] = r.block("seal")
+    r = go(fix, "first")
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "the same chain does not get the key")
+    r = go(ENFORCE + lsm_for(kernel), "second")
+    stopped(r, "key-refused")
+    return r
+
+
+class Dracut:
+    """dracut in the image's root, with another /etc/imagate or other modules; nothing is kept."""
+
+    def __init__(self, kernel, work):
+        self.kernel, self.work = kernel, work
+        self.root = os.path.join(m.CACHE, "root")
+
+    def run(self, conf_text=None, modules="imagate", remove=()):
+        lower = os.path.join(self.work, "etc-imagate")
+        shutil.rmtree(lower, ignore_errors=True)
+        shutil.copytree(os.path.join(self.root, "etc/imagate"), lower)
+        if conf_text is not None:
+            open(os.path.join(lower, "imagate.conf"), "w").write(conf_text)
+        for name in remove:
+            os.unlink(os.path.join(lower, name))
+        # a mount namespace of its own: other cases use the same root
+        script = ("mount --bind %s %s/etc/imagate && mount --rbind /dev %s/dev && mount -t proc proc %s/proc && "
+                  "exec chroot %s dracut --force --no-hostonly --kver %s --no-kernel -m 'base bash systemd "
+                  "systemd-initrd dracut-systemd %s' /tmp/refuse.img" % (
+                      lower, self.root, self.root, self.root, self.root, self.kernel, modules))
+        p = subprocess.run(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True)
+        made = os.path.exists(os.path.join(self.root, "tmp/refuse.img"))
+        if made:
+            os.unlink(os.path.join(self.root, "tmp/refuse.img"))
+        return m.Result("", "exit %d, image %s\n%s" % (p.returncode, "made" if made else "not made", p.stdout), 0, False)
+
+
+def dracut_refuses(kernel, work):
+    """dracut -a imagate refuses what cannot work, with a reason and a remedy, and leaves no image behind"""
+    d = Dracut(kernel, work)
+    rows = [
+        (dict(modules="imagate masterkey integrity securityfs"), "cannot be in one initramfs"),
+        (dict(remove=["imagate.conf"]), "copy /usr/share/imagate/imagate.conf"),
+        (dict(conf_text="[gate]\nstage = tall\n"), "imagate.conf:2"),
+        (dict(remove=["policy"]), "/etc/imagate/policy (policy)"),
+        (dict(conf_text="[gate]\nstage = enforce\n"), "run 'imagate seal' first"),
+    ]
+    for args, words in rows:
+        r = d.run(**args)
+        check(r, r.agent.startswith("exit 1, image not made") and words in r.agent, "not refused: %s" % words)
+    r = d.run()
+    check(r, r.agent.startswith("exit 0, image made") and "run 'imagate seal'" in r.agent, "the good one is refused")
+    return r
+
+
 BOTH, OLD, NEW = ("6.1.", "6.12."), ("6.1.",), ("6.12.",)
 CASES = [
     ("gate-enforce", enforce, BOTH), ("gate-tamper", tamper, BOTH), ("gate-pcr", pcr, BOTH),
@@ -517,4 +637,6 @@ CASES = [
     ("gate-unlabelled", unlabelled, NEW), ("gate-measure", measure, OLD), ("gate-off", off, NEW),
     ("gate-pinned", pinned, BOTH), ("gate-unpinned", unpinned, NEW), ("gate-x509", x509, BOTH),
     ("gate-x509-only", x509_only, BOTH), ("gate-audit", audit, OLD), ("gate-admin", admin, NEW),
+    ("gate-no-systemd", no_systemd, NEW), ("gate-no-systemd-stop", no_systemd_stop, NEW),
+    ("gate-dracut-refuses", dracut_refuses, NEW), ("gate-chain", chain, NEW),
 ]

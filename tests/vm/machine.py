@@ -230,7 +230,7 @@ class Machine:
         tpm = None
         try:
             args = ["qemu-system-x86_64", "-machine", "q35,sata=off,smbus=off,vmport=off", "-cpu",
-                    "qemu64,-svm", "-accel", "tcg", "-smp", "1", "-m", "1024",
+                    "qemu64,-svm,+rdrand", "-accel", "tcg", "-smp", "1", "-m", "1024",
                     "-nodefaults", "-display", "none", "-no-reboot",
                     "-serial", "file:" + os.path.join(work, "console"),
                     "-serial", "file:" + os.path.join(work, "agent")]
