@@ -254,6 +254,12 @@ struct decision decide(const struct stance *s, const struct evidence *e)
 	return d;
 }
 
+bool decide_prove(const struct stance *s, bool policy_appraises_mmap)
+{
+	return s->config && decide_stage(s) == STAGE_ENFORCE && s->config->preflight == PREFLIGHT_FULL &&
+	       s->config->on_preflight == ON_FAILURE_STOP && policy_appraises_mmap;
+}
+
 static bool evm_needed(const struct decision *d, const struct config *c)
 {
 	return d->use_key || (d->use_certs && *c->x509_evm);
@@ -308,6 +314,10 @@ struct decision decide_final(const struct decision *d, const struct stance *s,
 		worsen(&f, s->config, failure, WAIVER_REFUSED);
 	if (f.verdict != VERDICT_STOP && decide_policy(d, s, e) && e->outcome[STEP_POLICY] != OUTCOME_OK)
 		worsen(&f, s->config, CAUSE_POLICY, WAIVER_POLICY);
+	/* BLOCKED: it was not for the kernel to prove */
+	if (f.verdict != VERDICT_STOP && f.load_policy && f.stage == STAGE_ENFORCE &&
+	    e->outcome[STEP_PROOF] != OUTCOME_OK && e->outcome[STEP_PROOF] != OUTCOME_BLOCKED)
+		f = stopped(CAUSE_PREFLIGHT, f.stage);
 	return f;
 }
 

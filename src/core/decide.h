@@ -80,6 +80,12 @@ bool decide_want_key(const struct stance *s, const struct evidence *e);
 /* Before anything is committed: from config, facts, unseal, preflight and staging. */
 struct decision decide(const struct stance *s, const struct evidence *e);
 
+/* Is the content of what init needs to be judged by the kernel, after the policy counts
+ * (STEP_PROOF), or by us before it (STEP_PREFLIGHT)? The kernel hashes each file anyway when it
+ * is first used, and it knows the HMACs; but then there is no way back. So: by the kernel where a
+ * failure stops the boot, and the policy's rules make it look (MMAP_CHECK). */
+bool decide_prove(const struct stance *s, bool policy_appraises_mmap);
+
 /* Keyrings and EVM have been tried: is the policy still to be let count? Not where a failure
  * stops the boot, and never in fix without the key: the kernel would write labels that no
  * HMAC vouches for. EVM still PENDING (certificates alone come after the policy) is no

@@ -88,6 +88,7 @@ static const char *const states[] = {
 	[LABEL_STATE_MISSING_HASH] = "missing-hash",
 	[LABEL_STATE_MISSING_HMAC] = "missing-HMAC",
 	[LABEL_STATE_INVALID_HASH] = "invalid-hash",
+	[LABEL_STATE_INVALID_HMAC] = "invalid-HMAC",
 	[LABEL_STATE_MALFORMED] = "unknown-ima-data",
 	[LABEL_STATE_UNREADABLE] = "unreadable",
 };

@@ -12,7 +12,8 @@ static const char *const steps[] = {
 	[STEP_CONFIG] = "config",       [STEP_FACTS] = "facts",   [STEP_UNSEAL] = "unseal",
 	[STEP_STAGING] = "staging",     [STEP_PREFLIGHT] = "preflight",
 	[STEP_DECIDE] = "decide",       [STEP_KEYRINGS] = "keyrings",
-	[STEP_EVM] = "evm",             [STEP_POLICY] = "policy", [STEP_CONCLUDE] = "conclude",
+	[STEP_EVM] = "evm",             [STEP_POLICY] = "policy",
+	[STEP_PROOF] = "proof",         [STEP_CONCLUDE] = "conclude",
 };
 NAMES_COMPLETE(steps, STEP_COUNT);
 

@@ -16,7 +16,7 @@ enum outcome {
 
 /* In the order in which the gate takes them. STEP_STAGING hands the policy to the
  * kernel rule by rule without closing the file, so that the kernel's own verdict is
- * known before the key is used; STEP_POLICY closes it, which makes it count. */
+ * known before the key is used; STEP_POLICY closes it, which makes it count. STEP_PROOF has the kernel appraise what init needs, after that. */
 enum step {
 	STEP_CONFIG = 0,
 	STEP_FACTS,
@@ -27,6 +27,7 @@ enum step {
 	STEP_KEYRINGS,
 	STEP_EVM,
 	STEP_POLICY,
+	STEP_PROOF,
 	STEP_CONCLUDE,
 	STEP_COUNT
 };

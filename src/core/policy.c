@@ -96,7 +96,7 @@ static bool rule_has(const char *rule, size_t len, const char *wanted)
 	return false;
 }
 
-bool policy_appraises_modules(const char *text, size_t len)
+bool policy_appraises_func(const char *text, size_t len, const char *func)
 {
 	struct policy_iter it;
 	const char *rule;
@@ -104,7 +104,7 @@ bool policy_appraises_modules(const char *text, size_t len)
 
 	policy_begin(&it, text, len);
 	while (policy_next(&it, &rule, &rule_len))
-		if (rule_is(rule, rule_len, "appraise", NULL) && rule_has(rule, rule_len, "func=MODULE_CHECK"))
+		if (rule_is(rule, rule_len, "appraise", NULL) && rule_has(rule, rule_len, func))
 			return true;
 	return false;
 }

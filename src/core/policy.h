@@ -25,10 +25,8 @@ bool policy_next(struct policy_iter *it, const char **ret_rule, size_t *ret_len)
  * to do. The kernel judges the rest. */
 bool policy_rule_ok(const char *rule, size_t len, const char **ret_error);
 
-/* Does a rule "appraise func=MODULE_CHECK ..." stand in it? From then on the kernel takes no
- * module without a file behind it, unless module signatures are enforced (ima_main.c,
- * ima_load_data()): kmod decompresses .ko.xz in user space and has none to show. */
-bool policy_appraises_modules(const char *text, size_t len);
+/* Does a rule "appraise ... func=FUNC ..." stand in it? func: "func=MODULE_CHECK". */
+bool policy_appraises_func(const char *text, size_t len, const char *func);
 
 /* Does the policy exempt the initramfs (dont_appraise fsname=rootfs) before its first
  * appraise rule? One that appraises and does not kills the initramfs. */

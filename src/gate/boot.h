@@ -48,6 +48,7 @@ struct boot {
 	struct ima_staged staged;
 	struct integrity_rings rings;
 	struct preflight preflight;
+	bool prove;              /* the kernel judges the content of what init needs */
 	bool module_signatures;  /* must be enforced with this policy */
 
 	/* what is kept for the record */
@@ -80,6 +81,7 @@ enum outcome step_decide(struct boot *b);
 enum outcome step_keyrings(struct boot *b);
 enum outcome step_evm(struct boot *b);
 enum outcome step_policy(struct boot *b);
+enum outcome step_proof(struct boot *b);
 enum outcome step_conclude(struct boot *b);
 
 /* The words: console lines, journal entry, status, record file. */

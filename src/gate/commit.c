@@ -3,6 +3,7 @@
 #include "gate/boot.h"
 
 #include "base/file.h"
+#include "crypto/crypto.h"
 #include "kernel/evm.h"
 
 #include <errno.h>
@@ -155,4 +156,20 @@ enum outcome step_policy(struct boot *b)
 			o = keyring_restrict(b->rings.ima, why);
 	}
 	return o;
+}
+
+/* The content of what init needs, by the kernel's own word: while there is still an initramfs to
+ * stop in. */
+enum outcome step_proof(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_PROOF);
+	CLEAN_FD root = -1;
+
+	if (!b->prove || !*b->record.policy)
+		return OUTCOME_BLOCKED;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		return preflight_prove(root, digest_fd, &b->preflight, why);
+	why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
+	return OUTCOME_BROKEN;
 }

@@ -234,11 +234,14 @@ enum outcome step_preflight(struct boot *b)
 		return OUTCOME_BROKEN;
 	}
 	b->module_signatures = decide_stage(&s) == STAGE_ENFORCE && b->policy_text &&
-	                       policy_appraises_modules(b->policy_text, b->policy_len) &&
+	                       policy_appraises_func(b->policy_text, b->policy_len, "func=MODULE_CHECK") &&
 	                       preflight_modules_compressed(root, BOOT_EVIDENCE(b)->facts.release);
 	if (b->config.preflight == PREFLIGHT_OFF)
 		return OUTCOME_BLOCKED;
-	return preflight_run(root, b->has_cmdline ? b->cmdline.init : "", b->config.preflight == PREFLIGHT_FULL,
+	/* a rehearsal has no commit: it hashes itself */
+	b->prove = !b->rehearse && b->policy_text &&
+	           decide_prove(&s, policy_appraises_func(b->policy_text, b->policy_len, "func=MMAP_CHECK"));
+	return preflight_run(root, b->has_cmdline ? b->cmdline.init : "", b->config.preflight == PREFLIGHT_FULL && !b->prove,
 	                     BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] == OUTCOME_OK, digest_fd,
 	                     &b->preflight, why);
 }

@@ -22,6 +22,7 @@ static const struct {
 	[STEP_KEYRINGS] = { step_keyrings, NULL },
 	[STEP_EVM] = { step_evm, NULL },
 	[STEP_POLICY] = { step_policy, NULL },
+	[STEP_PROOF] = { step_proof, NULL },
 	[STEP_CONCLUDE] = { step_conclude, NULL },
 };
 

@@ -25,6 +25,9 @@ struct walk {
 	bool full, want_evm;
 	preflight_digest_fn digest;
 	struct preflight *ret;
+	/* what is still to be looked at: breadth first, as the loader goes */
+	int queue[PREFLIGHT_FILES_MAX];
+	size_t first, last;
 	struct file_id {
 		dev_t dev;
 		ino_t ino;
@@ -124,27 +127,34 @@ static void path_of(const struct walk *w, int fd, char *ret, size_t size)
 		memmove(ret, ret + r, (size_t)(n - r) + 1);
 }
 
-static bool seen_before(struct walk *w, const struct stat *st)
+/* Takes fd over. Each file once. */
+static void enqueue(struct walk *w, int fd)
 {
-	for (size_t i = 0; i < w->ret->count; i++)
-		if (w->seen[i].dev == st->st_dev && w->seen[i].ino == st->st_ino)
-			return true;
-	if (w->ret->count < PREFLIGHT_FILES_MAX)
-		w->seen[w->ret->count] = (struct file_id){ st->st_dev, st->st_ino };
-	return false;
+	struct stat st;
+
+	if (w->last == PREFLIGHT_FILES_MAX || fstat(fd, &st) < 0) {
+		w->broken = true;
+		clean_fd(&fd);
+		return;
+	}
+	for (size_t i = 0; i < w->last; i++) {
+		if (w->seen[i].dev == st.st_dev && w->seen[i].ino == st.st_ino) {
+			clean_fd(&fd);
+			return;
+		}
+	}
+	w->seen[w->last] = (struct file_id){ st.st_dev, st.st_ino };
+	w->queue[w->last++] = fd;
 }
 
-static void visit(struct walk *w, int fd, int depth);
-
-static void visit_path(struct walk *w, const char *path, int depth)
+static void enqueue_path(struct walk *w, const char *path)
 {
-	CLEAN_FD fd = -1;
-	int r = file_open_in_root(w->root, path, &fd);
+	int fd, r = file_open_in_root(w->root, path, &fd);
 
 	if (r < 0)
 		note(w, path, r == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
 	else
-		visit(w, fd, depth);
+		enqueue(w, fd);
 }
 
 static bool is_loaded(struct walk *w, const char *name)
@@ -168,38 +178,34 @@ static int open_needed(const struct walk *w, const struct libpath *own, const st
 	return fd < 0 ? libpath_open(w->root, system, name) : fd;
 }
 
-/* First all that this file names, then what those name: breadth first, as the loader does. */
-static void visit_needed(struct walk *w, const struct elf_needs *e, const char *path, int depth)
+static void enqueue_needed(struct walk *w, const struct elf_needs *e, const char *path)
 {
-	struct libpath own = { .count = 0 }, system;
-	int fds[sizeof(e->needed) / sizeof(e->needed[0])];
+	static struct libpath own, system; /* large, and one at a time */
 	char origin[PATH_MAX], *slash;
 
 	(void)snprintf(origin, sizeof(origin), "%s", path); /* no longer than PATH_MAX */
 	slash = strrchr(origin, '/');
 	if (slash)
 		*slash = '\0';
+	own.count = 0;
 	if (e->runpath)
 		libpath_add_runpath(e->runpath, origin, &own);
 	libpath_system(w->root, e->machine, e->class, &system);
 	for (size_t i = 0; i < e->needed_count; i++) {
-		fds[i] = -1;
+		int fd;
+
 		if (is_loaded(w, e->needed[i]))
 			continue;
-		fds[i] = open_needed(w, &own, &system, e->needed[i]);
-		if (fds[i] < 0)
+		fd = open_needed(w, &own, &system, e->needed[i]);
+		if (fd < 0)
 			note(w, e->needed[i], LABEL_STATE_NO_FILE);
-	}
-	for (size_t i = 0; i < e->needed_count; i++) {
-		CLEAN_FD fd = fds[i];
-
-		if (fd >= 0)
-			visit(w, fd, depth);
+		else
+			enqueue(w, fd);
 	}
 }
 
 /* "#!/bin/sh -e" -> "/bin/sh" */
-static void visit_interpreter(struct walk *w, const char *bytes, size_t len, int depth)
+static void enqueue_interpreter(struct walk *w, const char *bytes, size_t len)
 {
 	char path[SHEBANG_MAX];
 	size_t n = 2, start;
@@ -209,15 +215,15 @@ static void visit_interpreter(struct walk *w, const char *bytes, size_t len, int
 	for (start = n; n < len && n - start < sizeof(path) - 1 && !strchr(" \t\n", bytes[n]); n++)
 		path[n - start] = bytes[n];
 	path[n - start] = '\0';
-	visit_path(w, path, depth);
+	enqueue_path(w, path);
 }
 
-static void visit_bytes(struct walk *w, const uint8_t *bytes, size_t len, const char *path, int depth)
+static void visit_bytes(struct walk *w, const uint8_t *bytes, size_t len, const char *path)
 {
 	struct elf_needs e;
 
 	if (len > 2 && bytes[0] == '#' && bytes[1] == '!') {
-		visit_interpreter(w, (const char *)bytes, len, depth);
+		enqueue_interpreter(w, (const char *)bytes, len);
 		return;
 	}
 	if (!elf_parse(bytes, len, &e) || !e.is_elf) {
@@ -225,53 +231,89 @@ static void visit_bytes(struct walk *w, const uint8_t *bytes, size_t len, const 
 		return;
 	}
 	if (e.interp)
-		visit_path(w, e.interp, depth);
-	visit_needed(w, &e, path, depth);
+		enqueue_path(w, e.interp);
+	enqueue_needed(w, &e, path);
 }
 
-/* Libraries need libraries; deeper than this is a loop that links hide. */
-#define DEPTH_MAX 24
-
-static void visit(struct walk *w, int fd, int depth)
+static void visit(struct walk *w, int fd)
 {
 	char path[PATH_MAX];
 	struct stat st;
 	void *bytes;
 
 	path_of(w, fd, path, sizeof(path));
-	if (fstat(fd, &st) < 0 || depth > DEPTH_MAX) {
+	if (fstat(fd, &st) < 0 || st.st_size == 0) {
 		note(w, path, LABEL_STATE_UNREADABLE);
 		return;
 	}
-	if (seen_before(w, &st))
-		return;
-	note(w, path, st.st_size ? judge(w, fd) : LABEL_STATE_UNREADABLE);
-	if (st.st_size == 0)
-		return;
+	note(w, path, judge(w, fd));
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED) {
 		w->broken = true;
 		return;
 	}
-	visit_bytes(w, bytes, (size_t)st.st_size, path, depth + 1);
+	visit_bytes(w, bytes, (size_t)st.st_size, path);
 	(void)munmap(bytes, (size_t)st.st_size); /* a mapping of ours: cannot fail */
 }
 
-static void visit_init(struct walk *w, const char *init)
+static void enqueue_init(struct walk *w, const char *init)
 {
-	CLEAN_FD fd = -1;
+	int fd;
 
 	if (*init) {
-		visit_path(w, init, 0);
+		enqueue_path(w, init);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
 		if (file_open_in_root(w->root, inits[i], &fd) < 0)
 			continue;
-		visit(w, fd, 0);
+		enqueue(w, fd);
 		return;
 	}
 	note(w, "/sbin/init", LABEL_STATE_NO_FILE);
+}
+
+/* What we find wrong with a file that the kernel denies; if nothing, it is the HMAC. */
+static enum label_state why_denied(int fd, preflight_digest_fn digest)
+{
+	const struct walk w = { .full = true, .digest = digest };
+	enum label_state s = judge(&w, fd);
+
+	return good(s) ? LABEL_STATE_INVALID_HMAC : s;
+}
+
+static enum label_state prove(int root, const char *path, preflight_digest_fn digest)
+{
+	CLEAN_FD fd = -1;
+	void *p;
+
+	if (file_open_in_root(root, path, &fd) < 0)
+		return LABEL_STATE_UNREADABLE;
+	p = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return errno == EACCES ? why_denied(fd, digest) : LABEL_STATE_UNREADABLE;
+	(void)munmap(p, 1); /* a mapping of ours: cannot fail */
+	return LABEL_STATE_GOOD;
+}
+
+enum outcome preflight_prove(int root, preflight_digest_fn digest, struct preflight *p, struct why *why)
+{
+	enum outcome o = OUTCOME_OK;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct preflight_file *f = &p->file[i];
+
+		f->state = prove(root, f->path, digest);
+		if (good(f->state))
+			continue;
+		p->bad++;
+		if (o == OUTCOME_OK) {
+			why_set(why, WHY_LABEL, f->state, "start", f->path);
+			why_detail(why, label_state_name(f->state));
+			o = OUTCOME_REFUSED;
+		}
+	}
+	return o;
 }
 
 bool preflight_modules_compressed(int root, const char *release)
@@ -301,7 +343,12 @@ enum outcome preflight_run(int root, const char *init, bool full, bool want_evm,
 	w.want_evm = want_evm;
 	w.digest = digest;
 	w.ret = ret;
-	visit_init(&w, init);
+	enqueue_init(&w, init);
+	while (w.first < w.last) {
+		CLEAN_FD fd = w.queue[w.first++];
+
+		visit(&w, fd);
+	}
 	for (size_t i = 0; i < ret->count; i++) {
 		if (good(ret->file[i].state))
 			continue;

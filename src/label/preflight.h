@@ -38,4 +38,9 @@ bool preflight_modules_compressed(int root, const char *release);
 enum outcome preflight_run(int root, const char *init, bool full, bool want_evm,
                            preflight_digest_fn digest, struct preflight *ret, struct why *why);
 
+/* Once the policy counts: has the kernel appraise each of the files by mapping it for execution, as
+ * the loader will; what passes is not hashed again. On a denial digest only serves to say why.
+ * OK; REFUSED with the first file that was denied. */
+enum outcome preflight_prove(int root, preflight_digest_fn digest, struct preflight *p, struct why *why);
+
 #endif

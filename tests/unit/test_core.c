@@ -149,7 +149,7 @@ static void test_policies(void **state)
 		const char *p = policies[i].policy;
 
 		assert_int_equal(policy_appraises(p, strlen(p)), policies[i].appraises);
-		assert_int_equal(policy_appraises_modules(p, strlen(p)), policies[i].modules);
+		assert_int_equal(policy_appraises_func(p, strlen(p), "func=MODULE_CHECK"), policies[i].modules);
 		assert_int_equal(policy_exempts_rootfs(p, strlen(p)), policies[i].exempts);
 	}
 }

@@ -357,6 +357,33 @@ static void test_commit_failures(void **state)
 				}
 }
 
+/* What the kernel denies after the commit cannot be degraded: there is no way back. */
+static void test_proof(void **state)
+{
+	(void)state;
+	for (int stage = STAGE_FIX; stage < STAGE_COUNT; stage++)
+		for (int o = 0; o < OUTCOME_COUNT; o++) {
+			struct state s = sound();
+			struct stance st = stance_of(&s);
+			struct decision d, f;
+			bool fine = stage < STAGE_ENFORCE || o == OUTCOME_OK || o == OUTCOME_BLOCKED;
+
+			s.l.stage = (enum stage)stage;
+			s.c.floor = STAGE_FIX;
+			s.e.facts.appraise = stage_appraise((enum stage)stage);
+			d = ask(&s);
+			s.e.outcome[STEP_PROOF] = (enum outcome)o;
+			f = decide_final(&d, &st, &s.e);
+			assert_int_equal(f.verdict, fine ? VERDICT_ADMIT : VERDICT_STOP);
+			assert_int_equal(f.cause, fine ? CAUSE_NONE : CAUSE_PREFLIGHT);
+			s.c.on_preflight = ON_FAILURE_DEGRADE;
+			assert_false(decide_prove(&st, true));
+			s.c.on_preflight = ON_FAILURE_STOP;
+			assert_int_equal(decide_prove(&st, true), stage == STAGE_ENFORCE);
+			assert_false(decide_prove(&st, false));
+		}
+}
+
 /* The policy after a failure of the key: never in fix, never where the boot stops. */
 static void test_policy_after_failure(void **state)
 {
@@ -401,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_worse_is_never_better),
 		cmocka_unit_test(test_unknown_is_not_ok),
 		cmocka_unit_test(test_commit_failures),
+		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_policy_after_failure),
 		cmocka_unit_test(test_command_line_that_cannot_be_read),
 	};
