@@ -70,6 +70,10 @@ def make_signer(work, name):
     m.sh("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
          "/CN=" + name, "-addext", "keyUsage=digitalSignature", "-addext", "basicConstraints=CA:FALSE",
          "-keyout", key, "-outform", "DER", "-out", der)
+    return signer(key, der)
+
+
+def signer(key, der):
     text = m.sh("openssl", "x509", "-inform", "DER", "-in", der, "-noout", "-ext", "subjectKeyIdentifier")
     keyid = bytes.fromhex(re.search(r"((?:[0-9A-F]{2}:)+[0-9A-F]{2})", text).group(1).replace(":", ""))[-4:]
     return key, open(der, "rb").read(), keyid
@@ -100,6 +104,8 @@ cp /usr/bin/true /run/true; /run/true && echo run=ran || echo run=denied
 /usr/bin/true && echo true=ran || echo true=denied
 for i in 1 2 3 4 5 6 7 8 9 10; do su mallory -s /bin/bash -c /run/true && echo mallory=ran; done
 cat /sys/kernel/security/integrity/ima/ascii_runtime_measurements | wc -l | sed s/^/measurements=/
+journalctl -b --no-pager -o verbose MESSAGE_ID=4e26c4b1a7d14ffb92389813504daddb | grep -E "IMAGATE_(VERDICT|STAGE|CAUSE)" | sed 's/ *//'
+systemctl --version | head -1
 imagate check --stage enforce >/run/check.txt 2>&1; echo "check-rc=$?"
 echo "--- check"; cat /run/check.txt; echo "--- end"
 """
@@ -121,6 +127,8 @@ def enforce(kernel, work):
     check(r, r.value("mallory") is None, "an unlabelled copy ran for a user")
     check(r, '"verdict":"admit"' in r.block("status").replace(" ", "").replace("\n", ""), "status says otherwise")
     check(r, r.value("status-rc") == "0", "status does not exit 0")
+    check(r, r.value("IMAGATE_VERDICT") == "admit" and r.value("IMAGATE_STAGE") == "enforce",
+          "the journal's entry is missing")
     check(r, r.value("check-rc") == "0", "check would not admit what was admitted")
     check(r, int(r.value("measurements")) > 50, "nothing was measured")
     return r
@@ -447,8 +455,11 @@ def unpinned(kernel, work):
 
 def x509(kernel, work):
     """certificates and HMAC together: a program signed by the configured key runs, an unsigned one does not"""
-    good = make_signer(work, "good")
-    files = {"etc/imagate/x509-ima/good.der": good[1], "etc/imagate/x509-evm/good.der": good[1]}
+    keys = os.path.join(work, "keys")
+    m.sh(os.path.join(m.REPO, "keys", "make-keys"), keys)
+    good = signer(os.path.join(keys, "ima.key"), os.path.join(keys, "ima.der"))
+    files = {"etc/imagate/x509-ima/ima.der": good[1],
+             "etc/imagate/x509-evm/evm.der": open(os.path.join(keys, "evm.der"), "rb").read()}
     r = boot(kernel, work, files=files,
              config=conf(key="x509-ima = /etc/imagate/x509-ima\nx509-evm = /etc/imagate/x509-evm"),
              script=KERNEL_STATE + signed_program(work, good) +
