@@ -243,6 +243,31 @@ int file_write_atomic(int root, const char *path, const void *bytes, size_t len,
 	return fsync(dir) < 0 ? -errno : 0;
 }
 
+static int sync_dir_of(int root, const char *path)
+{
+	const char *name;
+	CLEAN_FD dir = -1;
+	int r = open_dir_of(root, path, &dir, &name);
+
+	if (r < 0)
+		return r;
+	return fsync(dir) < 0 ? -errno : 0;
+}
+
+int file_replace(int root, const char *from, const char *to, const char *backup)
+{
+	from = below(root, from);
+	to = below(root, to);
+	backup = below(root, backup);
+	if (unlinkat(root, backup, 0) < 0 && errno != ENOENT)
+		return -errno;
+	if (linkat(root, to, root, backup, 0) < 0 && errno != ENOENT)
+		return -errno;
+	if (renameat(root, from, root, to) < 0)
+		return -errno;
+	return sync_dir_of(root, to);
+}
+
 int file_poke(int root, const char *path, const void *bytes, size_t len)
 {
 	int fd = openat(root, below(root, path), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
