@@ -58,8 +58,8 @@ static const struct {
 	[CAUSE_KEY_REFUSED] = { "key-refused",
 		"The TPM refused the EVM key: firmware, boot loader or Secure Boot state are not those sealed "
 		"to, or it is another TPM.",
-		"If you changed them, boot with imagate.stage= at the floor or below and seal again: "
-		"'imagate seal --force', 'dracut -f'. If you did not, find out who did." },
+		"If you changed them: boot with 'imagate.stage=fix ima_appraise=fix' (or a rescue system, if the "
+		"floor forbids it), 'imagate seal --force', 'dracut -f', label again; if not, find out who did." },
 	[CAUSE_KEY_BROKEN] = { "key-broken",
 		"The EVM key could not be had: the seal is damaged, or the TPM is locked out or failing.",
 		"Restore seal.pem (seal.pem.old is the one before) and run 'dracut -f'; wait out a lock-out." },

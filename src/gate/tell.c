@@ -37,11 +37,13 @@ static const char *evm_words(const struct record *r)
 static void summary(const struct boot *b, char *ret, size_t size)
 {
 	const struct record *r = &b->record;
+	const bool plain = r->decision.cause == CAUSE_NONE;
 	char policy[64] = "no policy";
 
 	if (*r->policy)
 		(void)snprintf(policy, sizeof(policy), "policy of %u rules in force", r->policy_rules);
-	(void)snprintf(ret, size, "%s, stage %s: %s, %s", headline[r->decision.verdict],
+	(void)snprintf(ret, size, "%s%s%s%s, stage %s: %s, %s", headline[r->decision.verdict],
+	               plain ? "" : " (", plain ? "" : cause_name(r->decision.cause), plain ? "" : ")",
 	               stage_name(r->decision.stage), evm_words(r), policy); /* cut is fine */
 }
 

@@ -231,8 +231,9 @@ def pcr(kernel, work):
     """PCR 7 was extended before the gate: the TPM refuses the key, the boot stops and says so"""
     files = dict(m.program("/usr/bin/tpm2"), **initrd_unit("extend.service", EXTEND_UNIT))
     files.update(m.program("/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"))
-    r = boot(kernel, work, files=files)
+    r = boot(kernel, work, files=files, script=KERNEL_STATE + "systemctl show imagate-gate.service -p StatusText\n")
     stopped(r, "key-refused")
+    check(r, r.value("StatusText") == "stop: stage enforce, key-refused", "systemd was not told")
     rec = record(r)
     check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
     check(r, "seal again" in r.console, "the advice is missing")
@@ -615,25 +616,44 @@ class Dracut:
         self.kernel, self.work = kernel, work
         self.root = os.path.join(m.CACHE, "root")
 
-    def run(self, conf_text=None, modules="imagate", remove=()):
+    SMALL = "--no-kernel -m 'base bash systemd systemd-initrd dracut-systemd %s'"
+    WHOLE = ("-a imagate --filesystems ext4 --drivers 'virtio_pci virtio_blk ext4 crc32c_generic crc32c_intel' "
+             "--omit 'network plymouth i18n drm nfs lvm mdraid dm multipath btrfs crypt dmraid busybox dash qemu'")
+
+    def run(self, conf_text=None, modules="imagate", remove=(), add=(), whole=False):
         lower = os.path.join(self.work, "etc-imagate")
+        self.image = os.path.join(self.work, "image")
         shutil.rmtree(lower, ignore_errors=True)
         shutil.copytree(os.path.join(self.root, "etc/imagate"), lower)
-        if conf_text is not None:
-            open(os.path.join(lower, "imagate.conf"), "w").write(conf_text)
+        for name, text in dict(add, **({"imagate.conf": conf_text} if conf_text is not None else {})).items():
+            open(os.path.join(lower, name), "w").write(text)
         for name in remove:
             os.unlink(os.path.join(lower, name))
+        made = "/tmp/%s.img" % os.path.basename(self.work)
         # a mount namespace of its own: other cases use the same root
         script = ("mount --bind %s %s/etc/imagate && mount --rbind /dev %s/dev && mount -t proc proc %s/proc && "
-                  "exec chroot %s dracut --force --no-hostonly --kver %s --no-kernel -m 'base bash systemd "
-                  "systemd-initrd dracut-systemd %s' /tmp/refuse.img" % (
-                      lower, self.root, self.root, self.root, self.root, self.kernel, modules))
+                  "exec chroot %s dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --kver %s %s %s" % (
+                      lower, self.root, self.root, self.root, self.root, self.kernel,
+                      self.WHOLE if whole else self.SMALL % modules, made))
         p = subprocess.run(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            text=True)
-        made = os.path.exists(os.path.join(self.root, "tmp/refuse.img"))
-        if made:
-            os.unlink(os.path.join(self.root, "tmp/refuse.img"))
-        return m.Result("", "exit %d, image %s\n%s" % (p.returncode, "made" if made else "not made", p.stdout), 0, False)
+        there = os.path.exists(self.root + made)
+        if there:
+            shutil.move(self.root + made, self.image)
+        return m.Result("", "exit %d, image %s\n%s" % (p.returncode, "made" if there else "not made", p.stdout), 0, False)
+
+
+def dracut_seal(kernel, work):
+    """the initramfs that dracut makes with a seal in /etc/imagate, nothing added to it, boots in enforce"""
+    g = golden(kernel)
+    d = Dracut(kernel, work)
+    r = d.run(conf_text=conf(), add={"seal.pem": g.seal}, whole=True)
+    check(r, r.agent.startswith("exit 0, image made") and "imagate:" not in r.agent, "dracut failed or complained")
+    r = m.Machine(kernel, ENFORCE + lsm_for(kernel), disk=g.disk, tpm=g.tpm_copy(work), initramfs=d.image,
+                  script=KERNEL_STATE).run()
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "EVM is off")
+    return r
 
 
 def dracut_refuses(kernel, work):
@@ -666,5 +686,5 @@ CASES = [
     ("gate-pinned", pinned, BOTH), ("gate-unpinned", unpinned, NEW), ("gate-x509", x509, BOTH),
     ("gate-x509-only", x509_only, BOTH), ("gate-audit", audit, OLD), ("gate-admin", admin, NEW),
     ("gate-no-systemd", no_systemd, NEW), ("gate-no-systemd-stop", no_systemd_stop, NEW),
-    ("gate-dracut-refuses", dracut_refuses, NEW), ("gate-chain", chain, NEW),
+    ("gate-dracut-refuses", dracut_refuses, NEW), ("gate-dracut-seal", dracut_seal, OLD), ("gate-chain", chain, NEW),
 ]
