@@ -28,7 +28,7 @@ struct record {
 	unsigned ima_certs, evm_certs;
 	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,
 	                                       * from start to conclude */
-	unsigned peak_kib;                  /* largest resident size, getrusage(2) */
+	unsigned peak_kib;                  /* largest resident size, VmHWM of proc(5) */
 	unsigned step_ms[STEP_COUNT];       /* waiting included */
 };
 

@@ -1,13 +1,23 @@
 #include "gate/boot.h"
 
-#include <sys/resource.h>
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
+/* VmHWM: getrusage() would count what the process was before it became this program. */
 static unsigned peak_kib(void)
 {
-	struct rusage u;
+	CLEAN_FREE char *text = NULL;
+	const char *line;
+	size_t len;
 
-	return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : (unsigned)u.ru_maxrss;
+	if (file_read(AT_FDCWD, "/proc/self/status", 16384, &text, &len) < 0)
+		return 0;
+	line = strstr(text, "VmHWM:");
+	return line ? (unsigned)strtoul(line + strlen("VmHWM:"), NULL, 10) : 0;
 }
 
 /* The last word. Whatever was promised and is not in force has by now an outcome other than

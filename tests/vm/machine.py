@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -14,6 +15,9 @@ TIMEOUT = int(os.environ.get("VM_TIMEOUT", "240"))
 BOOT_GRACE = 60  # seconds without a word from the kernel: the VM hangs, not our code
 DONE = "imagate-agent: "
 LSM_6_1 = "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor"
+
+
+tpm_lock = threading.Lock()
 
 
 class Failure(Exception):
@@ -111,10 +115,11 @@ def program(name):
 def new_tpm(path):
     """The state of a TPM as it leaves the factory, sha256 bank only."""
     template = os.path.join(CACHE, "tpm-template")
-    if not os.path.isdir(template):
-        work = tempfile.mkdtemp(dir=CACHE)
-        sh("swtpm_setup", "--tpm2", "--tpmstate", work, "--pcr-banks", "sha256", "--overwrite")
-        os.rename(work, template)
+    with tpm_lock:
+        if not os.path.isdir(template):
+            work = tempfile.mkdtemp(dir=CACHE)
+            sh("swtpm_setup", "--tpm2", "--tpmstate", work, "--pcr-banks", "sha256", "--overwrite")
+            os.rename(work, template)
     shutil.copytree(template, path)
 
 
