@@ -308,6 +308,64 @@ static void test_too_much(void **state)
 	chip_stop(&c);
 }
 
+/* A key with a password, and wrong ones until the TPM locks itself. */
+static TSS2_RC lock_out(ESYS_CONTEXT *e)
+{
+	static const TPM2B_SENSITIVE_CREATE sensitive = { .sensitive.userAuth = { 1, { 'x' } } };
+	static const TPM2B_SENSITIVE_CREATE child;
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	const TPM2B_AUTH wrong = { 1, { 'y' } };
+	const TPM2B_PUBLIC parent = { .publicArea = {
+		.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256,
+		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
+		                    TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+		.parameters.eccDetail = { .symmetric = { TPM2_ALG_AES, { 128 }, { TPM2_ALG_CFB } },
+			.scheme.scheme = TPM2_ALG_NULL, .curveID = TPM2_ECC_NIST_P256, .kdf.scheme = TPM2_ALG_NULL },
+	} };
+	ESYS_TR key = ESYS_TR_NONE;
+	TPM2B_PRIVATE *priv = NULL;
+	TPM2B_PUBLIC *pub = NULL;
+	TSS2_RC rc = Esys_DictionaryAttackParameters(e, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	                                             ESYS_TR_NONE, 1, 1000, 1000);
+
+	if (rc == 0)
+		rc = Esys_CreatePrimary(e, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
+		                        &parent, &no_data, &no_pcrs, &key, NULL, NULL, NULL, NULL);
+	for (int i = 0; rc == 0 && i < 4 && (rc & 0xfff) != 0x921; i++) {
+		(void)Esys_TR_SetAuth(e, key, &wrong);
+		rc = Esys_Create(e, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &child, &parent, &no_data, &no_pcrs,
+		                 &priv, &pub, NULL, NULL, NULL);
+		if ((rc & 0xbf) == 0x8e)
+			rc = 0; /* wrong password: and again */
+	}
+	(void)Esys_FlushContext(e, key);
+	return rc;
+}
+
+/* Somebody else's wrong passwords must not cost us the boot: our object and the SRK are noDA. */
+static void test_locked_out(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct why why = { 0 };
+	TSS2_TCTI_CONTEXT *tcti = NULL;
+	ESYS_CONTEXT *e = NULL;
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	assert_int_equal(Tss2_TctiLdr_Initialize(c.tcti, &tcti), 0);
+	assert_int_equal(Esys_Initialize(&e, tcti, NULL), 0);
+	assert_int_equal(lock_out(e), 0x921); /* TPM_RC_LOCKOUT */
+	Esys_Finalize(&e);
+	Tss2_TctiLdr_Finalize(&tcti);
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	assert_true(secret_equal(&back, &s.payload));
+	chip_stop(&c);
+}
+
 static void test_codes(void **state)
 {
 	(void)state;
@@ -327,7 +385,7 @@ int main(void)
 		cmocka_unit_test(test_other_tpm), cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
-		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
