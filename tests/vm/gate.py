@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 
 import machine as m
@@ -236,7 +237,7 @@ def pcr(kernel, work):
     check(r, r.value("StatusText") == "stop: stage enforce, key-refused", "systemd was not told")
     rec = record(r)
     check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
-    check(r, "seal again" in r.console, "the advice is missing")
+    check(r, "imagate seal --force" in r.console, "the advice is missing")
     return r
 
 
@@ -414,29 +415,67 @@ def signed_program(work, signer):
     return "cp /usr/bin/true /run/signed; setfattr -n security.ima -v 0x%s /run/signed; echo setfattr=$?\n" % value.hex()
 
 
-def attack(der):
-    """As whoever runs it: an _ima keyring with the attacker's certificate, then the program."""
-    return ("R=$(keyctl newring _ima @s); base64 -d /run/evil.b64 | keyctl padd asymmetric '' $R >/dev/null; "
-            "/run/signed && echo ran || echo denied")
+ATTACK = """R=$(keyctl newring $1 @s); base64 -d /run/evil.b64 | keyctl padd asymmetric '' $R >/dev/null
+$2 && echo ran || echo denied
+"""
+# every way to put a key into the rings that the gate made, whose serials root can see
+EXTEND = """
+for r in $(awk '/keyring *_(ima|evm):/ { print "0x" $1 }' /proc/keys); do
+    echo "ring=$r"
+    base64 -d /run/evil.b64 | keyctl padd asymmetric '' $r 2>/dev/null && echo extended=padd
+    K=$(base64 -d /run/evil.b64 | keyctl padd asymmetric '' @s 2>/dev/null) && keyctl link $K $r 2>/dev/null && echo extended=link
+    keyctl setperm $r 0x3f3f3f3f 2>/dev/null && echo extended=setperm
+    keyctl clear $r 2>/dev/null && echo extended=clear
+    keyctl revoke $r 2>/dev/null && echo extended=revoke
+done
+"""
 
 
-def attack_script(work):
-    evil = make_signer(work, "evil")
+def evm_portable(key, keyid, path):
+    """security.ima and a portable security.evm for a root-owned 0755 copy of path: KERNEL-FACTS 1.6."""
+    ima = b"\x04\x04" + hashlib.sha256(open(path, "rb").read()).digest()
+    message = ima + struct.pack("<QIIIHxx", 0, 0, 0, 0, 0o100755)
+    sig = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=message, check=True,
+                         stdout=subprocess.PIPE).stdout
+    return ima, b"\x05\x02\x04" + keyid + len(sig).to_bytes(2, "big") + sig
+
+
+def as_user_and_root(name, ring, program):
+    return """
+echo "attack-%s-user=$(su mallory -s /bin/bash -c "keyctl session - bash /run/attack %s %s" 2>/dev/null | tail -1)"
+echo "attack-%s-root=$(keyctl session - bash /run/attack %s %s 2>/dev/null | tail -1)"
+""" % (name, ring, program, name, ring, program)
+
+
+def attack_script(work, between=""):
+    """As a user and as root: keyrings of the integrity names with the attacker's certificate, then a program
+    whose security.ima, and one whose security.evm, the attacker signed."""
+    key, der, keyid = evil = make_signer(work, "evil")
+    ima, evm = evm_portable(key, keyid, root_file("/usr/bin/true"))
     return (signed_program(work, evil) + "echo %s >/run/evil.b64; chmod 644 /run/evil.b64\n"
-            % base64.b64encode(evil[1]).decode()
-            + 'cat >/run/attack <<"END"\n%s\nEND\n' % attack(evil[1])
-            + 'echo "attack-user=$(su mallory -s /bin/bash -c "keyctl session - bash /run/attack" 2>/dev/null | tail -1)"\n'
-            + 'echo "attack-root=$(keyctl session - bash /run/attack 2>/dev/null | tail -1)"\n'
-            + 'dmesg | grep "Request for unknown key" | tail -2\n')
+            % base64.b64encode(der).decode()
+            + 'cat >/run/attack <<"END"\n%sEND\n' % ATTACK + as_user_and_root("ima", "_ima", "/run/signed") + between
+            + "cp /usr/bin/true /run/portable; chmod 755 /run/portable\n"
+            + "setfattr -n security.ima -v 0x%s /run/portable; echo portable-ima=$?\n" % ima.hex()
+            + "setfattr -n security.evm -v 0x%s /run/portable; echo portable-evm=$?\n" % evm.hex()
+            + as_user_and_root("evm", "_evm", "/run/portable") + EXTEND
+            + 'dmesg | grep "Request for unknown key" | tail -4\n')
+
+
+def attack_failed(r):
+    check(r, r.value("setfattr") == "0" and r.value("portable-evm") == "0", "the attack was not set up")
+    for ring in ("ima", "evm"):
+        for who in ("user", "root"):
+            check(r, r.value("attack-%s-%s" % (ring, who)) == "denied", "%s supplied _%s" % (who, ring))
+    check(r, r.value("ring") is not None, "root does not see the rings: nothing was tried")
+    check(r, r.value("extended") is None, "a ring was changed by root")
 
 
 def pinned(kernel, work):
-    """neither a user nor root can supply _ima after the gate: a program signed by their key stays denied"""
+    """neither a user nor root can supply or extend _ima and _evm after the gate: what their key signed stays denied"""
     r = boot(kernel, work, script=KERNEL_STATE + attack_script(work))
     went_on(r, "admit", "none")
-    check(r, r.value("setfattr") == "0", "the attack was not set up")
-    check(r, r.value("attack-user") == "denied", "a user supplied _ima")
-    check(r, r.value("attack-root") == "denied", "root supplied _ima")
+    attack_failed(r)
     return r
 
 
@@ -449,8 +488,9 @@ def unpinned(kernel, work):
     load = "(%s) >/run/rules; while read -r l; do echo \"$l\"; done </run/rules >/sys/kernel/security/integrity/ima/policy\n" % script
     r = m.Machine(kernel, "ima_appraise=enforce", disk=golden(kernel).disk,
                   initramfs=os.path.join(m.CACHE, "initramfs-%s-plain.cpio" % kernel),
-                  script=attack_script(work).replace("cp /usr/bin/true /run/signed", load + "cp /usr/bin/true /run/signed")).run()
-    check(r, r.value("attack-user") == "ran", "the attack does not work even without imagate")
+                  script=load + attack_script(work, "echo 2 >/sys/kernel/security/integrity/evm/evm\n")).run()
+    check(r, r.value("attack-ima-user") == "ran" and r.value("attack-evm-user") == "ran",
+          "the attack does not work even without imagate")
     return r
 
 
@@ -469,7 +509,7 @@ def x509(kernel, work):
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "3", "EVM is not on with both")
     check(r, r.value("signed") == "ran" and r.value("plain") == "denied", "not: signed runs, unsigned does not")
-    check(r, r.value("attack-user") == "denied" and r.value("attack-root") == "denied", "_ima could be extended")
+    attack_failed(r)
     return r
 
 
@@ -621,25 +661,28 @@ class Dracut:
              "--omit 'network plymouth i18n drm nfs lvm mdraid dm multipath btrfs crypt dmraid busybox dash qemu'")
 
     def run(self, conf_text=None, modules="imagate", remove=(), add=(), whole=False):
-        lower = os.path.join(self.work, "etc-imagate")
         self.image = os.path.join(self.work, "image")
-        shutil.rmtree(lower, ignore_errors=True)
-        shutil.copytree(os.path.join(self.root, "etc/imagate"), lower)
+        # a tree of hard links: other cases use the same root
+        root = os.path.join(self.work, "root")
+        m.sh("cp", "-al", self.root, root)
+        shutil.rmtree(os.path.join(root, "etc/imagate"))
+        shutil.copytree(os.path.join(self.root, "etc/imagate"), os.path.join(root, "etc/imagate"))
         for name, text in dict(add, **({"imagate.conf": conf_text} if conf_text is not None else {})).items():
-            open(os.path.join(lower, name), "w").write(text)
+            open(os.path.join(root, "etc/imagate", name), "w").write(text)
         for name in remove:
-            os.unlink(os.path.join(lower, name))
-        made = "/tmp/%s.img" % os.path.basename(self.work)
-        # a mount namespace of its own: other cases use the same root
-        script = ("mount --bind %s %s/etc/imagate && mount --rbind /dev %s/dev && mount -t proc proc %s/proc && "
-                  "exec chroot %s dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --kver %s %s %s" % (
-                      lower, self.root, self.root, self.root, self.root, self.kernel,
-                      self.WHOLE if whole else self.SMALL % modules, made))
-        p = subprocess.run(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True)
-        there = os.path.exists(self.root + made)
+            os.unlink(os.path.join(root, "etc/imagate", name))
+        made = "/tmp/refuse.img"
+        m.sh("mount", "-t", "proc", "proc", os.path.join(root, "proc"))
+        try:
+            p = subprocess.run("exec chroot %s dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode "
+                               "--kver %s %s %s" % (root, self.kernel, self.WHOLE if whole else self.SMALL % modules, made),
+                               shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        finally:
+            m.sh("umount", os.path.join(root, "proc"))
+        there = os.path.exists(root + made)
         if there:
-            shutil.move(self.root + made, self.image)
+            shutil.move(root + made, self.image)
+        shutil.rmtree(root)
         return m.Result("", "exit %d, image %s\n%s" % (p.returncode, "made" if there else "not made", p.stdout), 0, False)
 
 
