@@ -30,7 +30,7 @@ obj_of  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call src_of,$(1)))
 GATE_OBJ = $(foreach r,core base kernel tpm crypto label gate,$(call obj_of,$(r)))
 CLI_OBJ  = $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ)) $(call obj_of,cli)
 GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lkeyutils -linih -lsystemd
-CLI_LIBS  = $(GATE_LIBS) -ljson-c
+CLI_LIBS  = $(GATE_LIBS) -ljson-c -lqrencode
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
         check-fuzz check-all bench clean deps-build deps-test deps-vm
@@ -147,7 +147,12 @@ install: all
 	  $(DESTDIR)$(SHARE)/man/man5
 	install -m 0755 dracut-module/90imagate/module-setup.sh dracut-module/90imagate/gate.sh $(DESTDIR)$(DRACUTDIR)
 	install -m 0644 units/imagate-gate.service units/imagate-sysroot.service units/require-gate.conf \
-	  $(DESTDIR)$(DRACUTDIR)
+	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
+	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
+	install -m 0644 units/imagate-watch.service $(DESTDIR)$(UNITDIR)/imagate-watch.service
+	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
+	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
+	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
 	install -m 0644 policy/*.policy $(DESTDIR)$(SHARE)/imagate/policy
 	install -m 0644 src/imagate.conf $(DESTDIR)$(SHARE)/imagate/imagate.conf
 	install -d $(DESTDIR)$(SYSCONFDIR)/imagate
@@ -162,7 +167,9 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBEXEC)/imagate-gate $(DESTDIR)$(PREFIX)/bin/imagate \
 	  $(addprefix $(DESTDIR)$(SHARE)/man/man8/,$(notdir $(MAN8))) \
 	  $(addprefix $(DESTDIR)$(SHARE)/man/man5/,$(notdir $(MAN5))) \
-	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate
+	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
+	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service)
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:

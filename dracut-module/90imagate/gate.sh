@@ -1,7 +1,8 @@
 #!/bin/sh
 # Initramfs without systemd: start the gate; nothing else is decided here.
-/usr/lib/imagate/imagate-gate || emergency_shell -n imagate "imagate: the boot was stopped (see above)"
+/usr/lib/imagate/imagate-gate
 # leaving the shell is no way around the gate
-if ! [ -e /run/imagate/admitted ]; then
-    while :; do emergency_shell -n imagate "imagate: the boot was stopped; reboot when you are done"; done
-fi
+while ! [ -e /run/imagate/admitted ]; do
+    /usr/lib/imagate/imagate-gate --rescue </dev/console >/dev/console 2>&1
+    sleep 1
+done

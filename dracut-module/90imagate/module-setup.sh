@@ -62,6 +62,19 @@ imagate_no_seal() {
     dwarn "imagate: $1 is not there: this initramfs will boot without the EVM key; run 'imagate seal', then 'dracut -f'"
 }
 
+# No shell without the recovery key; and a way to ask for it: systemd's agents.
+imagate_install_rescue() {
+    local u
+    for u in emergency dracut-emergency rescue; do
+        inst_simple "$moddir/rescue.conf" "$systemdsystemunitdir/$u.service.d/imagate.conf"
+    done
+    ln_r /dev/null "/etc/systemd/system/debug-shell.service"
+    inst_multiple -o systemd-ask-password systemd-tty-ask-password-agent \
+        "$systemdsystemunitdir/systemd-ask-password-console.path" \
+        "$systemdsystemunitdir/systemd-ask-password-console.service"
+    $SYSTEMCTL -q --root "$initdir" add-wants initrd.target systemd-ask-password-console.path
+}
+
 install() {
     local files
 
@@ -75,6 +88,8 @@ install() {
     inst_simple "$imagate_conf"
     imagate_install_files "$files"
     inst_binary "$imagate_gate"
+    # for the rescue shell
+    inst_multiple -o imagate setfattr getfattr mount umount reboot sync
     # tpm2-tss opens it by name, so that ldd does not show it where it is not linked
     inst_libdir_file "libtss2-tcti-device.so*"
     # the kernel starts it for crypto modules
@@ -85,6 +100,7 @@ install() {
         inst_simple "$moddir/imagate-sysroot.service" "$systemdsystemunitdir/imagate-sysroot.service"
         inst_simple "$moddir/require-gate.conf" "$systemdsystemunitdir/initrd-cleanup.service.d/imagate.conf"
         inst_simple "$moddir/require-gate.conf" "$systemdsystemunitdir/initrd-switch-root.service.d/imagate.conf"
+        imagate_install_rescue
         $SYSTEMCTL -q --root "$initdir" add-wants initrd.target imagate-gate.service
         $SYSTEMCTL -q --root "$initdir" add-wants initrd.target imagate-sysroot.service
     else

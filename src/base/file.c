@@ -57,6 +57,15 @@ int file_open_in_root(int root, const char *path, int *ret_fd)
 	return regular_or_close((int)syscall(SYS_openat2, root, path, &how, sizeof(how)), ret_fd);
 }
 
+int dir_open_in_root(int root, const char *path, int *ret_fd)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+	                       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+	*ret_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 /* What is read may be a secret: the old buffer is wiped, realloc() would not. */
 static char *grow(char *old, size_t len, size_t size)
 {

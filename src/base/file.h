@@ -15,6 +15,9 @@ MUST_CHECK int file_open(int root, const char *path, int *ret_fd);
 /* The same, with symlinks resolved as if root were "/" (openat2, RESOLVE_IN_ROOT). */
 MUST_CHECK int file_open_in_root(int root, const char *path, int *ret_fd);
 
+/* A directory found that way. */
+MUST_CHECK int dir_open_in_root(int root, const char *path, int *ret_fd);
+
 /* Whole content, NUL-terminated behind the length; -EFBIG above max. Works on files of
  * /proc and /sys that say size 0. *ret is malloc'ed. */
 MUST_CHECK int file_read(int root, const char *path, size_t max, char **ret, size_t *ret_len);

@@ -17,7 +17,8 @@ struct verb {
 	int (*run)(const struct verb *self, int argc, char **argv);
 };
 
-extern const struct verb verb_seal, verb_status, verb_check, verb_label, verb_explain;
+extern const struct verb verb_seal, verb_status, verb_check, verb_label, verb_explain, verb_recover, verb_stage,
+	verb_permit, verb_bless, verb_watch;
 
 /* getopt_long's '?' and -h, one way for all: prints, returns the exit code. */
 int verb_usage(const struct verb *v);

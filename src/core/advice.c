@@ -44,7 +44,8 @@ static const struct {
 		"Add integrity to lsm= on the kernel command line (the line below), or take lsm= out." },
 	[CAUSE_BELOW_FLOOR] = { "below-floor",
 		"The command line asks for a stage below the floor: the key was not released.",
-		"Boot without imagate.stage=, or with a stage that the floor in imagate.conf allows." },
+		"Boot a stage that the floor allows; or, from the running system, 'imagate permit fix'; or type the "
+		"recovery key." },
 	[CAUSE_APPRAISE_MODE] = { "appraise-mode",
 		"The kernel's appraise mode does not belong to this stage: key and policy were withheld.",
 		"fix needs ima_appraise=fix, audit ima_appraise=log, enforce ima_appraise=enforce or none; "
@@ -54,12 +55,13 @@ static const struct {
 		"Boot without evm=fix." },
 	[CAUSE_KEY_ABSENT] = { "key-absent",
 		"There is no TPM, or no seal, to take the EVM key from.",
-		"Switch the TPM on in the firmware; or run 'imagate seal' and 'dracut -f'." },
+		"Switch the TPM on in the firmware, or type the recovery key; without a seal run 'imagate seal' "
+		"and 'dracut -f'." },
 	[CAUSE_KEY_REFUSED] = { "key-refused",
 		"The TPM refused the EVM key: firmware, boot loader or Secure Boot state are not those sealed "
 		"to, or it is another TPM.",
-		"If you changed them: boot with 'imagate.stage=fix ima_appraise=fix' (or a rescue system, if the "
-		"floor forbids it), 'imagate seal --force', 'dracut -f', label again; if not, find out who did." },
+		"If you changed them: type the recovery key here, then run 'imagate recover' and 'dracut -f'; "
+		"if not, find out who did." },
 	[CAUSE_KEY_BROKEN] = { "key-broken",
 		"The EVM key could not be had: the seal is damaged, or the TPM is locked out or failing.",
 		"Restore seal.pem (seal.pem.old is the one before) and run 'dracut -f'; wait out a lock-out." },
@@ -73,6 +75,24 @@ static const struct {
 	[CAUSE_POLICY_REFUSED] = { "policy-refused",
 		"The kernel refuses a rule of the IMA policy (the line below): none of it was loaded.",
 		"Correct the rule, run 'dracut -f', and try it in the audit stage first." },
+	[CAUSE_DOOR] = { "door",
+		"The way to the key could not be closed behind the gate, so nothing may be started.",
+		"Switch the machine off and on; if it happens again, the TPM is failing: start without it and "
+		"use the recovery key." },
+	[CAUSE_RESCUE] = { "rescue",
+		"Rescue was asked for (imagate.rescue): the key was not asked for, nothing is started.",
+		"Mend what is to be mended and reboot." },
+	[CAUSE_CMDLINE] = { "cmdline",
+		"The kernel command line is not the one that was sealed: the key was not used.",
+		"Boot the entry as it stands in the menu; if you changed the command line for good, type the "
+		"recovery key here and then run 'imagate recover'." },
+	[CAUSE_ROOT] = { "root",
+		"This root file system is not the one that was sealed: the key was not used.",
+		"Boot the machine's own root; if you replaced it yourself, type the recovery key here and then run "
+		"'imagate recover'." },
+	[CAUSE_RATCHET] = { "ratchet",
+		"The permit or recovery that allows this boot could not be used up, so it was not honoured.",
+		"See the line below: the root must be writable and the TPM must count; then try again." },
 	[CAUSE_KEYRINGS] = { "keyrings",
 		"The kernel did not take the EVM key or a certificate.",
 		"See the line below; 'imagate seal --force' makes a new key, a damaged certificate must go." },

@@ -37,8 +37,19 @@ struct cmdline {
 	bool evm_fix;          /* evm=fix */
 	bool ima_policy;       /* ima_policy=, ima_tcb or ima_appraise_tcb was given */
 	char init[256];        /* init=, "" if none */
+	bool rescue;           /* imagate.rescue */
+	bool trial;            /* imagate.trial: the boot loader says that this stage is on trial */
 	bool truncated;        /* a value did not fit its field: treat as unknown */
 };
+
+/* What was sealed is the digest of the normal form: every word that the kernel takes, in its order,
+ * one a line, without those that cannot matter (cmdline.c lists them) and those named in words
+ * (blank-separated names). '-' in names becomes '_'. Returns the length, 0 if it does not fit; an
+ * empty normal form is one newline. */
+size_t cmdline_normal(const char *text, size_t len, const char *words, char *ret, size_t size);
+
+/* The first word of which we know what it does against the gate, or NULL; *ret_what says what. */
+bool cmdline_hostile(const char *text, size_t len, struct cmdline_word *ret, const char **ret_what);
 
 void cmdline_parse(const char *text, size_t len, struct cmdline *ret);
 

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { KIND_STAGE, KIND_WORD, KIND_NUMBER, KIND_PCRS, KIND_PATH };
+enum kind { KIND_STAGE, KIND_WORD, KIND_NUMBER, KIND_PCRS, KIND_PATH, KIND_TEXT };
 
 /* Words of one enum; their places are its values. */
-static const char *const stop_words[] = { "rescue", "poweroff", NULL };
+static const char *const stop_words[] = { "rescue", "poweroff", "fallback", NULL };
 static const char *const preflight_words[] = { "full", "labels", "off", NULL };
 static const char *const source_words[] = { "tpm", "file", "none", NULL };
-static const char *const failure_words[] = { "stop", "degrade", NULL };
+static const char *const failure_words[] = { "stop", "degrade", "rescue", "poweroff", "fallback", NULL };
+static const char *const answer_words[] = { "yes", "no", NULL };
 
 #define AT(field) offsetof(struct config, field)
 
@@ -27,6 +28,7 @@ static const struct key {
 	{ "gate", "floor", KIND_STAGE, AT(floor), NULL, 0 },
 	{ "gate", "stop", KIND_WORD, AT(on_stop), stop_words, 0 },
 	{ "gate", "preflight", KIND_WORD, AT(preflight), preflight_words, 0 },
+	{ "gate", "words", KIND_TEXT, AT(words), NULL, 0 },
 	{ "tpm", "wait", KIND_NUMBER, AT(tpm_wait), NULL, 120 },
 	{ "tpm", "pcrs", KIND_PCRS, AT(pcrs), NULL, 0 },
 	{ "key", "source", KIND_WORD, AT(key_source), source_words, 0 },
@@ -37,6 +39,11 @@ static const struct key {
 	{ "key", "evm-key", KIND_PATH, AT(evm_blob), NULL, 0 },
 	{ "policy", "file", KIND_PATH, AT(policy), NULL, 0 },
 	{ "policy", "measure", KIND_PATH, AT(measure_policy), NULL, 0 },
+	{ "rollout", "tries", KIND_NUMBER, AT(tries), NULL, 9 },
+	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
+	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },
+	{ "rollout", "automatic", KIND_WORD, AT(automatic), answer_words, 0 },
+	{ "recovery", "ask", KIND_WORD, AT(ask), answer_words, 0 },
 	{ "recovery", "key-absent", KIND_WORD, AT(on_key_absent), failure_words, 0 },
 	{ "recovery", "key-refused", KIND_WORD, AT(on_key_refused), failure_words, 0 },
 	{ "recovery", "preflight", KIND_WORD, AT(on_preflight), failure_words, 0 },
@@ -47,7 +54,7 @@ static const struct key {
 #define KEY_FLOOR 1
 _Static_assert(KEYS <= 32, "struct config's seen has 32 bits");
 /* KIND_WORD stores through an int */
-_Static_assert(sizeof(enum on_stop) == sizeof(int) && sizeof(enum stage) == sizeof(int), "enum size");
+_Static_assert(sizeof(enum action) == sizeof(int) && sizeof(enum stage) == sizeof(int), "enum size");
 
 void config_defaults(struct config *c)
 {
@@ -55,6 +62,10 @@ void config_defaults(struct config *c)
 		.stage = STAGE_ENFORCE,
 		.floor = STAGE_ENFORCE,
 		.tpm_wait = 10,
+		.tries = 3,
+		.blessings = 3,
+		.clean_boots = 3,
+		.automatic = ANSWER_NO,
 		.pcrs = { .bank = PCR_BANK_SHA256, .mask = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 7 },
 		.seal = "/etc/imagate/seal.pem",
 		.policy = "/etc/imagate/policy",
@@ -105,7 +116,7 @@ static bool set_number(unsigned *field, const struct key *k, const char *value, 
 	for (size_t i = 0; i < len && i < 6; i++)
 		n = value[i] >= '0' && value[i] <= '9' ? n * 10 + (unsigned)(value[i] - '0') : k->max + 1;
 	if (len == 0 || len > 4 || n > k->max || (len > 1 && *value == '0')) {
-		(void)snprintf(error, CONFIG_ERROR_LEN, "%s: a number of seconds from 0 to %u", k->name,
+		(void)snprintf(error, CONFIG_ERROR_LEN, "%s: a number from 0 to %u", k->name,
 		               k->max);
 		return false;
 	}
@@ -134,6 +145,16 @@ static bool set_path(char *field, const struct key *k, const char *value, char *
 	return true;
 }
 
+static bool set_text(char *field, const struct key *k, const char *value, char *error)
+{
+	if (strlen(value) >= CONFIG_WORDS_LEN) {
+		(void)snprintf(error, CONFIG_ERROR_LEN, "%s: at most %d characters", k->name, CONFIG_WORDS_LEN - 1);
+		return false;
+	}
+	memcpy(field, value, strlen(value) + 1);
+	return true;
+}
+
 static bool set_pcrs(struct pcr_selection *field, const struct key *k, const char *value, char *error)
 {
 	const char *what;
@@ -154,6 +175,7 @@ static bool assign(struct config *c, const struct key *k, const char *value, cha
 	case KIND_NUMBER: return set_number(field, k, value, error);
 	case KIND_PCRS: return set_pcrs(field, k, value, error);
 	case KIND_PATH: return set_path(field, k, value, error);
+	case KIND_TEXT: return set_text(field, k, value, error);
 	}
 	return false;
 }
@@ -190,6 +212,8 @@ bool config_check(const struct config *c, char error[static CONFIG_ERROR_LEN])
 {
 	if (c->floor > c->stage)
 		return fail(error, "floor is above stage: the stage must be at least the floor");
+	if (c->tries == 0 || c->blessings == 0 || c->clean_boots == 0)
+		return fail(error, "tries, blessings and clean-boots are at least 1");
 	if (c->key_source == KEY_SOURCE_FILE && c->floor > STAGE_FIX)
 		return fail(error, "source = file is for development: it needs floor = fix or lower");
 	if (c->key_source == KEY_SOURCE_FILE && (!*c->key_file || !*c->evm_blob))

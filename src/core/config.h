@@ -11,12 +11,26 @@
 #include <stddef.h>
 
 #define CONFIG_PATH_LEN 128
+#define CONFIG_WORDS_LEN 256
+
+enum answer { ANSWER_YES = 0, ANSWER_NO };
 
 /* What happens where the stage is enforce and something is missing. In lower stages the
  * boot always goes on, degraded. Zero stops. */
-enum on_failure { ON_FAILURE_STOP = 0, ON_FAILURE_DEGRADE };
-/* What a stop is. Zero is rescue: the initramfs's emergency mode. */
-enum on_stop { ON_STOP_RESCUE = 0, ON_STOP_POWEROFF };
+enum on_failure {
+	ON_FAILURE_STOP = 0, /* and what a stop is, [gate] stop says */
+	ON_FAILURE_DEGRADE,
+	ON_FAILURE_RESCUE,
+	ON_FAILURE_POWEROFF,
+	ON_FAILURE_FALLBACK
+};
+/* What a stop is. Zero is rescue: a shell in the initramfs, for who has the recovery key. */
+enum action {
+	ACTION_RESCUE = 0,
+	ACTION_POWEROFF,
+	ACTION_FALLBACK, /* reboot, where a trial falls back to the stage before it; bounded */
+	ACTION_COUNT
+};
 enum preflight_mode { PREFLIGHT_FULL = 0, PREFLIGHT_LABELS, PREFLIGHT_OFF };
 /* Where the master key comes from. PLAIN_FILE is for development and benchmarks only;
  * it never comes with a floor above fix. */
@@ -25,7 +39,7 @@ enum key_source { KEY_SOURCE_TPM = 0, KEY_SOURCE_FILE, KEY_SOURCE_NONE };
 struct config {
 	enum stage stage;      /* [gate] stage: what runs if the command line asks for none. Default enforce */
 	enum stage floor;      /* [gate] floor: the lowest stage that still gets the key. Default = stage */
-	enum on_stop on_stop;  /* [gate] stop = rescue | poweroff */
+	enum action on_stop;   /* [gate] stop = rescue | poweroff | fallback */
 	enum preflight_mode preflight; /* [gate] preflight = full | labels | off */
 	unsigned tpm_wait;     /* [tpm] wait: seconds to wait for the device, 0..120. Default 10 */
 	struct pcr_selection pcrs; /* [tpm] pcrs, what `imagate seal` binds to. Default sha256:0,2,4,7 */
@@ -37,10 +51,16 @@ struct config {
 	char evm_blob[CONFIG_PATH_LEN]; /* [key] evm-key: the EVM key's blob, only with source = file */
 	char policy[CONFIG_PATH_LEN];   /* [policy] file = /etc/imagate/policy */
 	char measure_policy[CONFIG_PATH_LEN]; /* [policy] measure = /etc/imagate/measure.policy */
-	enum on_failure on_key_absent;  /* [recovery] key-absent = stop | degrade */
-	enum on_failure on_key_refused; /* [recovery] key-refused = stop | degrade */
-	enum on_failure on_preflight;   /* [recovery] preflight = stop | degrade */
-	enum on_failure on_policy;      /* [recovery] policy = stop | degrade */
+	char words[CONFIG_WORDS_LEN];   /* [gate] words: names of command line words that may change */
+	enum answer ask;                /* [recovery] ask = yes | no: the recovery key, at the console */
+	enum on_failure on_key_absent;  /* [recovery] key-absent = stop | degrade | rescue | poweroff | fallback */
+	enum on_failure on_key_refused; /* [recovery] key-refused: the same */
+	enum on_failure on_preflight;   /* [recovery] preflight: the same */
+	enum on_failure on_policy;      /* [recovery] policy: the same */
+	unsigned tries;        /* [rollout] tries: boots that a trial may fail, 1..9. Default 3 */
+	unsigned blessings;    /* [rollout] blessings: good trial boots until the floor rises, 1..9. Default 3 */
+	unsigned clean_boots;  /* [rollout] clean-boots in audit before enforce, 1..9. Default 3 */
+	enum answer automatic; /* [rollout] automatic = yes | no: promote without being asked. Default no */
 	uint32_t seen;                  /* which keys were given, to find doubles */
 };
 

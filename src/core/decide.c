@@ -6,10 +6,13 @@
 
 /* Everything that an objection is judged by. */
 struct matter {
+	const struct stance *s;
+	const struct evidence *e;
 	const struct config *c;
 	const struct facts *f;
 	const enum outcome *o;
-	enum stage stage;
+	const struct key_facts *k;
+	enum stage stage, floor;
 	bool key_wanted;  /* this stage, with this key source, uses a key */
 	bool key_asked;   /* nothing in config and facts forbids it: the TPM was to be asked */
 };
@@ -65,9 +68,28 @@ static bool hazard_integrity(const struct matter *m)
 {
 	return m->f->hazard_integrity != TRI_NO;
 }
+static bool tpm_key(const struct matter *m)
+{
+	return m->c->key_source == KEY_SOURCE_TPM;
+}
+static bool authority(const struct matter *m)
+{
+	return tpm_key(m) && m->k->authority == TRI_YES;
+}
 static bool below_floor(const struct matter *m)
 {
-	return m->stage < m->c->floor;
+	return m->stage < m->floor && !authority(m);
+}
+/* before the floor is enforce, these two only warn */
+static bool other_cmdline(const struct matter *m)
+{
+	return m->key_asked && tpm_key(m) && m->floor >= STAGE_ENFORCE && !authority(m) &&
+	       (m->k->cmdline == TRI_NO || (m->o[STEP_UNSEAL] == OUTCOME_OK && m->k->cmdline != TRI_YES));
+}
+static bool other_root(const struct matter *m)
+{
+	return m->key_asked && tpm_key(m) && m->o[STEP_UNSEAL] == OUTCOME_OK && m->floor >= STAGE_ENFORCE &&
+	       m->k->root != TRI_YES && !authority(m);
 }
 static bool appraise_mode(const struct matter *m)
 {
@@ -76,7 +98,7 @@ static bool appraise_mode(const struct matter *m)
 static bool evm_fix(const struct matter *m)
 {
 	return keyed(m) && m->f->evm_fix != TRI_NO &&
-	       (m->stage > STAGE_FIX || m->c->floor > STAGE_FIX);
+	       (m->stage > STAGE_FIX || m->floor > STAGE_FIX);
 }
 static bool key_absent(const struct matter *m)
 {
@@ -118,9 +140,11 @@ static const struct objection objections[] = {
 	{ CAUSE_POLICY_ALREADY, policy_already, TAKES_ALL, WAIVER_POLICY, true },
 	{ CAUSE_HAZARD_BPF, hazard_bpf, TAKES_KEY, WAIVER_ALWAYS, true },
 	{ CAUSE_HAZARD_INTEGRITY, hazard_integrity, TAKES_ALL, WAIVER_ALWAYS, true },
-	{ CAUSE_BELOW_FLOOR, below_floor, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, true },
+	{ CAUSE_BELOW_FLOOR, below_floor, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, false },
 	{ CAUSE_APPRAISE_MODE, appraise_mode, TAKES_ALL, WAIVER_REFUSED, true },
 	{ CAUSE_EVM_FIX, evm_fix, TAKES_KEY | TAKES_CERTS, WAIVER_REFUSED, true },
+	{ CAUSE_CMDLINE, other_cmdline, TAKES_KEY, WAIVER_REFUSED, false },
+	{ CAUSE_ROOT, other_root, TAKES_KEY, WAIVER_REFUSED, false },
 	{ CAUSE_KEY_ABSENT, key_absent, TAKES_KEY, WAIVER_ABSENT, false },
 	{ CAUSE_KEY_REFUSED, key_refused, TAKES_KEY, WAIVER_REFUSED, false },
 	{ CAUSE_KEY_BROKEN, key_broken, TAKES_KEY, WAIVER_REFUSED, false },
@@ -131,21 +155,35 @@ static const struct objection objections[] = {
 };
 #define OBJECTIONS (sizeof(objections) / sizeof(objections[0]))
 
-static bool waived(const struct config *c, enum waiver w)
+static enum on_failure on_failure(const struct config *c, enum waiver w)
 {
 	switch (w) {
-	case WAIVER_ALWAYS: return true;
-	case WAIVER_ABSENT: return c->on_key_absent == ON_FAILURE_DEGRADE;
-	case WAIVER_REFUSED: return c->on_key_refused == ON_FAILURE_DEGRADE;
-	case WAIVER_PREFLIGHT: return c->on_preflight == ON_FAILURE_DEGRADE;
-	case WAIVER_POLICY: return c->on_policy == ON_FAILURE_DEGRADE;
+	case WAIVER_ALWAYS: return ON_FAILURE_DEGRADE;
+	case WAIVER_ABSENT: return c->on_key_absent;
+	case WAIVER_REFUSED: return c->on_key_refused;
+	case WAIVER_PREFLIGHT: return c->on_preflight;
+	case WAIVER_POLICY: return c->on_policy;
 	}
-	return false;
+	return ON_FAILURE_STOP;
 }
 
 static bool stops(const struct config *c, enum stage stage, enum cause cause, enum waiver w)
 {
-	return (stage == STAGE_ENFORCE || cause == CAUSE_BELOW_FLOOR) && !waived(c, w);
+	return (stage == STAGE_ENFORCE || cause == CAUSE_BELOW_FLOOR) && on_failure(c, w) != ON_FAILURE_DEGRADE;
+}
+
+/* What the stop is. A trial goes back by itself; nothing reboots for ever. */
+static enum action action_of(const struct stance *s, const struct evidence *e, enum on_failure f)
+{
+	enum action a = s->config ? s->config->on_stop : ACTION_RESCUE;
+
+	if (f == ON_FAILURE_RESCUE)
+		a = ACTION_RESCUE;
+	else if (f == ON_FAILURE_POWEROFF)
+		a = ACTION_POWEROFF;
+	else if (f == ON_FAILURE_FALLBACK || (s->cmdline && s->cmdline->trial))
+		a = ACTION_FALLBACK;
+	return a == ACTION_FALLBACK && e->reboots >= REBOOTS_MAX ? ACTION_RESCUE : a;
 }
 
 /* Config, facts and command line are all there: only then is there a matter to judge. */
@@ -154,9 +192,12 @@ static bool matter_of(const struct stance *s, const struct evidence *e, struct m
 	if (!s->config || e->outcome[STEP_CONFIG] != OUTCOME_OK || !s->cmdline || s->cmdline->truncated ||
 	    e->outcome[STEP_FACTS] != OUTCOME_OK)
 		return false;
-	*ret = (struct matter){ .c = s->config, .f = &e->facts, .o = e->outcome, .stage = decide_stage(s) };
+	*ret = (struct matter){ .s = s, .e = e, .c = s->config, .f = &e->facts, .o = e->outcome, .k = &e->key,
+		.stage = decide_stage(s), .floor = decide_floor(s, e) };
 	ret->key_wanted = full(ret) && s->config->key_source != KEY_SOURCE_NONE;
-	ret->key_asked = ret->key_wanted;
+	/* a slot for this stage, or a permit, may be there although the floor is above it */
+	ret->key_asked = ret->key_wanted && !s->cmdline->rescue &&
+	                 (ret->stage >= ret->floor || (tpm_key(ret) && e->key.useful == TRI_YES) || authority(ret));
 	for (size_t i = 0; i < OBJECTIONS; i++)
 		if (objections[i].early && (objections[i].takes & TAKES_KEY) && objections[i].applies(ret))
 			ret->key_asked = false;
@@ -170,6 +211,15 @@ enum stage decide_stage(const struct stance *s)
 	return s->config ? s->config->stage : STAGE_UNSET;
 }
 
+enum stage decide_floor(const struct stance *s, const struct evidence *e)
+{
+	enum stage floor = s->config ? s->config->floor : STAGE_ENFORCE;
+
+	if (s->config && s->config->key_source == KEY_SOURCE_TPM && e->key.floor > floor)
+		floor = e->key.floor;
+	return floor;
+}
+
 bool decide_want_key(const struct stance *s, const struct evidence *e)
 {
 	struct matter m;
@@ -177,21 +227,31 @@ bool decide_want_key(const struct stance *s, const struct evidence *e)
 	return matter_of(s, e, &m) && m.key_asked;
 }
 
-static struct decision stopped(enum cause cause, enum stage stage)
+static struct decision stopped(enum cause cause, enum stage stage, enum action action)
 {
-	return (struct decision){ .verdict = VERDICT_STOP, .cause = cause, .stage = stage };
+	return (struct decision){ .verdict = VERDICT_STOP, .cause = cause, .stage = stage, .action = action };
 }
 
 static struct decision without_matter(const struct stance *s, const struct evidence *e)
 {
 	enum stage stage = decide_stage(s);
+	enum action action = action_of(s, e, ON_FAILURE_STOP);
 
 	if (!s->config || e->outcome[STEP_CONFIG] != OUTCOME_OK)
-		return stopped(CAUSE_CONFIG, STAGE_UNSET);
+		return stopped(CAUSE_CONFIG, STAGE_UNSET, ACTION_RESCUE);
 	/* the floor, too: a command line that cannot be read must not ask for less than it */
-	if (stage >= STAGE_ENFORCE || stage < s->config->floor || s->config->floor >= STAGE_ENFORCE)
-		return stopped(CAUSE_FACTS, stage);
+	if (stage >= STAGE_ENFORCE || stage < decide_floor(s, e) || decide_floor(s, e) >= STAGE_ENFORCE)
+		return stopped(CAUSE_FACTS, stage, action);
 	return (struct decision){ .verdict = VERDICT_DEGRADED, .cause = CAUSE_FACTS, .stage = stage };
+}
+
+/* Where the key could still be had, nobody gets a shell and nothing is started. */
+static bool door_open(const struct stance *s, const struct evidence *e)
+{
+	enum outcome o = e->outcome[STEP_DOOR];
+
+	return (!s->config || s->config->key_source == KEY_SOURCE_TPM) && o != OUTCOME_OK && o != OUTCOME_ABSENT &&
+	       o != OUTCOME_BLOCKED;
 }
 
 /* Every objection that applies: what they take together, the cause that is told (the first
@@ -211,6 +271,7 @@ static unsigned judge(const struct matter *m, struct decision *d)
 		if (stops(m->c, m->stage, o->cause, o->waiver)) {
 			d->verdict = VERDICT_STOP;
 			d->cause = o->cause;
+			d->action = action_of(m->s, m->e, on_failure(m->c, o->waiver));
 		} else if (d->verdict == VERDICT_ADMIT) {
 			d->verdict = VERDICT_DEGRADED;
 			d->cause = o->cause;
@@ -225,8 +286,10 @@ static struct decision decide_off(const struct matter *m)
 
 	if (!below_floor(m))
 		return d;
+	if (stops(m->c, m->stage, CAUSE_BELOW_FLOOR, WAIVER_REFUSED))
+		return stopped(CAUSE_BELOW_FLOOR, m->stage, action_of(m->s, m->e, m->c->on_key_refused));
 	d.cause = CAUSE_BELOW_FLOOR;
-	d.verdict = stops(m->c, m->stage, d.cause, WAIVER_REFUSED) ? VERDICT_STOP : VERDICT_DEGRADED;
+	d.verdict = VERDICT_DEGRADED;
 	return d;
 }
 
@@ -236,6 +299,10 @@ struct decision decide(const struct stance *s, const struct evidence *e)
 	struct decision d = { .verdict = VERDICT_ADMIT, .cause = CAUSE_NONE };
 	unsigned takes;
 
+	if (door_open(s, e))
+		return stopped(CAUSE_DOOR, decide_stage(s), ACTION_POWEROFF);
+	if (s->cmdline && s->cmdline->rescue)
+		return stopped(CAUSE_RESCUE, decide_stage(s), ACTION_RESCUE);
 	if (!matter_of(s, e, &m))
 		return without_matter(s, e);
 	if (m.stage == STAGE_OFF)
@@ -244,14 +311,30 @@ struct decision decide(const struct stance *s, const struct evidence *e)
 	d.want_key = m.key_asked;
 	takes = judge(&m, &d);
 	if (d.verdict == VERDICT_STOP)
-		return stopped(d.cause, d.stage);
-	d.use_key = m.key_wanted && !(takes & TAKES_KEY);
+		return stopped(d.cause, d.stage, d.action);
+	d.use_key = m.key_asked && !(takes & TAKES_KEY);
 	d.use_certs = full(&m) && (*m.c->x509_evm || *m.c->x509_ima) && !(takes & TAKES_CERTS);
 	d.load_policy = !(takes & TAKES_POLICY);
 	/* fix without the key would write labels that no HMAC vouches for */
 	if (m.stage == STAGE_FIX && m.key_wanted && !d.use_key)
 		d.load_policy = false;
 	return d;
+}
+
+bool decide_ask(const struct decision *d, const struct stance *s)
+{
+	if (d->verdict != VERDICT_STOP || d->action != ACTION_RESCUE || !s->config || s->config->ask != ANSWER_YES ||
+	    s->config->key_source != KEY_SOURCE_TPM || d->stage < STAGE_FIX)
+		return false;
+	switch (d->cause) {
+	case CAUSE_BELOW_FLOOR:
+	case CAUSE_CMDLINE:
+	case CAUSE_ROOT:
+	case CAUSE_KEY_ABSENT:
+	case CAUSE_KEY_REFUSED:
+	case CAUSE_KEY_BROKEN: return true;
+	default: return false;
+	}
 }
 
 bool decide_prove(const struct stance *s, bool policy_appraises_mmap)
@@ -271,6 +354,9 @@ static enum cause key_failure(const struct decision *d, const struct config *c,
 {
 	enum outcome evm = e->outcome[STEP_EVM];
 
+	if (d->use_key && e->key.authority == TRI_YES && e->outcome[STEP_RATCHET] != OUTCOME_OK &&
+	    e->outcome[STEP_RATCHET] != OUTCOME_BLOCKED)
+		return CAUSE_RATCHET;
 	if (d->stage >= STAGE_FIX && e->outcome[STEP_KEYRINGS] != OUTCOME_OK)
 		return CAUSE_KEYRINGS;
 	if (evm_needed(d, c) && evm != OUTCOME_OK && (pending_is_failure || evm != OUTCOME_PENDING))
@@ -289,10 +375,11 @@ bool decide_policy(const struct decision *d, const struct stance *s, const struc
 	       (d->stage != STAGE_FIX && !stops(s->config, d->stage, failure, WAIVER_REFUSED));
 }
 
-static void worsen(struct decision *d, const struct config *c, enum cause cause, enum waiver w)
+static void worsen(struct decision *d, const struct stance *s, const struct evidence *e, enum cause cause,
+                   enum waiver w)
 {
-	if (stops(c, d->stage, cause, w))
-		*d = stopped(cause, d->stage);
+	if (stops(s->config, d->stage, cause, w))
+		*d = stopped(cause, d->stage, action_of(s, e, on_failure(s->config, w)));
 	else if (d->verdict == VERDICT_ADMIT) {
 		d->verdict = VERDICT_DEGRADED;
 		d->cause = cause;
@@ -306,18 +393,18 @@ struct decision decide_final(const struct decision *d, const struct stance *s,
 	enum cause failure;
 
 	if (d->verdict == VERDICT_STOP || !s->config)
-		return stopped(d->verdict == VERDICT_STOP ? d->cause : CAUSE_CONFIG, d->stage);
+		return stopped(d->verdict == VERDICT_STOP ? d->cause : CAUSE_CONFIG, d->stage, d->action);
 	if (d->stage == STAGE_OFF || d->cause == CAUSE_FACTS)
 		return f;
 	failure = key_failure(d, s->config, e, true);
 	if (failure != CAUSE_NONE)
-		worsen(&f, s->config, failure, WAIVER_REFUSED);
+		worsen(&f, s, e, failure, WAIVER_REFUSED);
 	if (f.verdict != VERDICT_STOP && decide_policy(d, s, e) && e->outcome[STEP_POLICY] != OUTCOME_OK)
-		worsen(&f, s->config, CAUSE_POLICY, WAIVER_POLICY);
+		worsen(&f, s, e, CAUSE_POLICY, WAIVER_POLICY);
 	/* BLOCKED: it was not for the kernel to prove */
 	if (f.verdict != VERDICT_STOP && f.load_policy && f.stage == STAGE_ENFORCE &&
 	    e->outcome[STEP_PROOF] != OUTCOME_OK && e->outcome[STEP_PROOF] != OUTCOME_BLOCKED)
-		f = stopped(CAUSE_PREFLIGHT, f.stage);
+		f = stopped(CAUSE_PREFLIGHT, f.stage, action_of(s, e, s->config->on_preflight));
 	return f;
 }
 
@@ -329,4 +416,14 @@ NAMES_COMPLETE(verdicts, VERDICT_COUNT);
 const char *verdict_name(enum verdict v)
 {
 	return NAME_OF(verdicts, v);
+}
+
+static const char *const actions[] = {
+	[ACTION_RESCUE] = "rescue", [ACTION_POWEROFF] = "poweroff", [ACTION_FALLBACK] = "fallback",
+};
+NAMES_COMPLETE(actions, ACTION_COUNT);
+
+const char *action_name(enum action a)
+{
+	return NAME_OF(actions, a);
 }

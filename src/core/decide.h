@@ -43,16 +43,34 @@ enum cause {
 	CAUSE_PREFLIGHT,        /* the real root would not survive */
 	CAUSE_POLICY_ABSENT,
 	CAUSE_POLICY_REFUSED,   /* the kernel refused a rule */
+	CAUSE_DOOR,             /* the key could still be had by whoever comes next */
+	CAUSE_RESCUE,           /* rescue was asked for on the command line */
+	CAUSE_CMDLINE,          /* the command line is not the one that was sealed */
+	CAUSE_ROOT,             /* this root is not the one that was sealed */
+	CAUSE_RATCHET,          /* the permit that allows this boot could not be used up */
 	CAUSE_KEYRINGS,         /* commit steps that failed */
 	CAUSE_EVM,
 	CAUSE_POLICY,
 	CAUSE_COUNT
 };
 
+/* What seal, payload and the person at the console say. */
+struct key_facts {
+	enum tri useful;      /* NO: every slot says that its floor forbids this stage, and no permit is there */
+	enum stage floor;     /* the payload's; until there is one the slots'; STAGE_UNSET: not known */
+	enum tri authority;   /* YES: a permit for this stage, or the recovery key */
+	enum tri cmdline;     /* is it what was sealed? YES where it was not bound */
+	enum tri root;
+};
+
 struct evidence {
 	enum outcome outcome[STEP_COUNT];
 	struct facts facts;
+	struct key_facts key;
+	unsigned reboots;     /* automatic ones since the last good boot */
 };
+#define REBOOTS_MAX 3
+
 
 /* What was asked for. config is NULL unless outcome[STEP_CONFIG] is OK. */
 struct stance {
@@ -63,6 +81,7 @@ struct stance {
 struct decision {
 	enum verdict verdict;
 	enum cause cause;
+	enum action action; /* where verdict is STOP */
 	enum stage stage;   /* in force; STAGE_UNSET where stopped before it was known */
 	bool use_key;       /* put the master key to use: EVM with HMAC */
 	bool use_certs;     /* load certificates, EVM with X.509 where there are EVM ones */
@@ -76,6 +95,15 @@ enum stage decide_stage(const struct stance *s);
 /* May the TPM be asked for the key at all? True if, were it released, the decision could
  * use it. Judged on config and facts alone: a hostile start never has the key in memory. */
 bool decide_want_key(const struct stance *s, const struct evidence *e);
+
+/* Would the recovery key, typed now, let the boot go on? Judged before STEP_DECIDE; d is what decide()
+ * says without it. */
+bool decide_ask(const struct decision *d, const struct stance *s);
+
+/* The lowest stage that gets the key: configuration and seal, whichever is higher. */
+enum stage decide_floor(const struct stance *s, const struct evidence *e);
+
+const char *action_name(enum action a);
 
 /* Before anything is committed: from config, facts, unseal, preflight and staging. */
 struct decision decide(const struct stance *s, const struct evidence *e);

@@ -10,6 +10,7 @@ NAMES_COMPLETE(outcomes, OUTCOME_COUNT);
 
 static const char *const steps[] = {
 	[STEP_CONFIG] = "config",       [STEP_FACTS] = "facts",   [STEP_UNSEAL] = "unseal",
+	[STEP_DOOR] = "door",           [STEP_AUTHORITY] = "authority", [STEP_RATCHET] = "ratchet",
 	[STEP_STAGING] = "staging",     [STEP_PREFLIGHT] = "preflight",
 	[STEP_DECIDE] = "decide",       [STEP_KEYRINGS] = "keyrings",
 	[STEP_EVM] = "evm",             [STEP_POLICY] = "policy",

@@ -16,14 +16,20 @@ enum outcome {
 
 /* In the order in which the gate takes them. STEP_STAGING hands the policy to the
  * kernel rule by rule without closing the file, so that the kernel's own verdict is
- * known before the key is used; STEP_POLICY closes it, which makes it count. STEP_PROOF has the kernel appraise what init needs, after that. */
+ * known before the key is used; STEP_POLICY closes it, which makes it count.
+ * STEP_DOOR makes the key unreachable until the next reset of the TPM; STEP_AUTHORITY asks a person for
+ * the recovery key where nothing else helps; STEP_RATCHET counts up; STEP_PROOF has the kernel appraise what
+ * init needs. */
 enum step {
 	STEP_CONFIG = 0,
 	STEP_FACTS,
 	STEP_UNSEAL,
+	STEP_DOOR,
 	STEP_STAGING,
 	STEP_PREFLIGHT,
+	STEP_AUTHORITY,
 	STEP_DECIDE,
+	STEP_RATCHET,
 	STEP_KEYRINGS,
 	STEP_EVM,
 	STEP_POLICY,

@@ -51,6 +51,9 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	put(&o, "%s\nverdict=%s\ncause=%s\nstage=%s\nappraise=%s\nrings=%s\n", MAGIC,
 	    verdict_name(d->verdict), cause_name(d->cause), stage_name(d->stage),
 	    appraise_name(f->appraise), ring_words[f->rings]);
+	put(&o, "action=%s\nfloor=%s\nauthority=%s\ngeneration=%" PRIu64 "\nwrong-keys=%u\nreboots=%u\n",
+	    d->verdict == VERDICT_STOP ? action_name(d->action) : "none", stage_name(r->evidence.key.floor),
+	    tri_words[r->evidence.key.authority], r->generation, r->wrong_keys, r->evidence.reboots);
 	put(&o, "evm=%s\npolicy=%s\npolicy-rules=%u\nima-certs=%u\nevm-certs=%u\n",
 	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
 	    r->ima_certs, r->evm_certs);
@@ -175,6 +178,18 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		copy(v, f->lsm, sizeof(f->lsm));
 	else if (piece_is(key, "policy") && !piece_is(v, "none"))
 		copy(v, r->policy, sizeof(r->policy));
+	else if (piece_is(key, "action"))
+		FIND(r->decision.action, enum action, ACTION_COUNT, action_name, v);
+	else if (piece_is(key, "floor"))
+		FIND(r->evidence.key.floor, enum stage, STAGE_COUNT, stage_name, v);
+	else if (piece_is(key, "authority"))
+		r->evidence.key.authority = piece_is(v, "yes") ? TRI_YES : piece_is(v, "no") ? TRI_NO : TRI_UNKNOWN;
+	else if (piece_is(key, "generation"))
+		r->generation = (uint64_t)number(v);
+	else if (piece_is(key, "wrong-keys"))
+		r->wrong_keys = (unsigned)number(v);
+	else if (piece_is(key, "reboots"))
+		r->evidence.reboots = (unsigned)number(v);
 	else if (piece_is(key, "policy-rules"))
 		r->policy_rules = (unsigned)number(v);
 	else if (piece_is(key, "ima-certs"))

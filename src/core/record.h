@@ -3,7 +3,8 @@
  * Values hold no newline. Unknown keys are skipped by readers, so that it can grow.
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
- *   policy-rules=<n>
+ *   action=none|rescue|poweroff|fallback floor=<stage> authority=yes|no|unknown generation=<n> wrong-keys=<n>
+ *   reboots=<n> policy-rules=<n>
  *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms= peak-kib=
  *   step.<name>=<outcome>
  *   ms.<name>=<n>
@@ -25,6 +26,8 @@ struct record {
 	char policy[CONFIG_PATH_LEN]; /* "" = none in force */
 	unsigned policy_rules;
 	bool evm_hmac, evm_x509, module_signatures;
+	uint64_t generation;                /* of the seal, after this boot; 0: no key from the TPM */
+	unsigned wrong_keys;                /* recovery keys typed in vain */
 	unsigned ima_certs, evm_certs;
 	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,
 	                                       * from start to conclude */

@@ -6,100 +6,189 @@
 #include <string.h>
 
 #define PEM_BEGIN "-----BEGIN "
+#define PEM_END "-----END "
 #define BLOB_PREFIX "default user:" MASTER_KEY_NAME " 64 "
 /* IV, a zero byte, the key in whole AES blocks, HMAC-SHA256: encrypted.c */
 #define BLOB_HEX_LEN (2 * (16 + 1 + EVM_KEY_LEN + 32))
+#define AGAIN ": restore the file or seal again"
 
-static const uint8_t payload_magic[4] = { 'I', 'M', 'G', 1 };
-
-enum header { HEADER_VERSION = 0, HEADER_SRK, HEADER_PCR, HEADER_EVM, HEADER_COUNT };
-static const char *const header_names[HEADER_COUNT] = {
-	"Imagate-Seal:", "Srk-Name:", "Pcr-Digest:", "Evm-Key:",
+/* Lines about the whole, then those of a slot. */
+enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, HEADERS };
+#define HEAD_ALL ((1u << SLOT_SLOT) - 1)
+#define SLOT_ALL (((1u << HEADERS) - 1) & ~HEAD_ALL)
+static const char *const names[HEADERS] = {
+	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:",
 };
 
-static const char *take_header(enum header h, const char *value, size_t len, struct seal *s)
+struct value {
+	const char *p;
+	size_t len;
+};
+
+static bool exact_hex(struct value v, uint8_t *ret, size_t size)
 {
-	bool ok = false;
+	size_t n;
+
+	return hex_decode(v.p, v.len, ret, size, &n) && n == size;
+}
+
+static bool take_stage(struct value v, const char *prefix, bool any, enum stage *ret)
+{
+	char word[16] = "";
+	size_t n = strlen(prefix);
+
+	if (!text_begins(v.p, v.len, prefix) || v.len - n >= sizeof(word))
+		return false;
+	memcpy(word, v.p + n, v.len - n);
+	*ret = stage_from_name(word);
+	return *ret != STAGE_UNSET || (any && !strcmp(word, "any"));
+}
+
+/* "stage=any floor=fix once=no" */
+static bool take_slot(struct value v, struct seal_slot *s)
+{
+	struct text t = { v.p, v.p + v.len };
+	struct value word[3], more;
+
+	for (int i = 0; i < 3; i++)
+		if (!text_word(&t, &word[i].p, &word[i].len))
+			return false;
+	s->once = text_is(word[2].p, word[2].len, "once=yes");
+	return !text_word(&t, &more.p, &more.len) && take_stage(word[0], "stage=", true, &s->stage) &&
+	       take_stage(word[1], "floor=", false, &s->floor) &&
+	       (s->once || text_is(word[2].p, word[2].len, "once=no"));
+}
+
+static const char *take_blob(struct value v, struct seal *s)
+{
+	if (v.len >= sizeof(s->evm_blob))
+		return "too long" AGAIN;
+	memcpy(s->evm_blob, v.p, v.len);
+	s->evm_blob[v.len] = '\0';
+	return evm_blob_valid(s->evm_blob) ? NULL : "not the blob of a 64-byte encrypted key" AGAIN;
+}
+
+static const char *take_header(enum header h, struct value v, struct seal *s)
+{
+	struct seal_slot *slot = &s->slot[s->slots];
 
 	switch (h) {
-	case HEADER_VERSION:
-		return text_is(value, len, "1") ? NULL : "made by another version of imagate: seal again";
-	case HEADER_SRK:
-		ok = hex_decode(value, len, s->srk_name, sizeof(s->srk_name), &s->srk_name_len) &&
-		     s->srk_name_len > 2;
-		return ok ? NULL : "not the hexadecimal name of a TPM key: restore the file or seal again";
-	case HEADER_PCR:
-		ok = hex_decode(value, len, s->object.pcr_digest, sizeof(s->object.pcr_digest),
-		                &s->object.pcr_digest_len);
-		return ok ? NULL : "not a hexadecimal digest: restore the file or seal again";
-	case HEADER_EVM:
-		if (len >= sizeof(s->evm_blob))
-			break;
-		memcpy(s->evm_blob, value, len);
-		s->evm_blob[len] = '\0';
-		return evm_blob_valid(s->evm_blob) ? NULL
-		       : "not the blob of a 64-byte encrypted key: restore the file or seal again";
-	case HEADER_COUNT: break;
+	case HEAD_VERSION:
+		return text_is(v.p, v.len, "2") ? NULL : "made by another version of imagate: seal again";
+	case HEAD_SRK:
+		return hex_decode(v.p, v.len, s->srk_name, sizeof(s->srk_name), &s->srk_name_len) &&
+		       s->srk_name_len > 2 ? NULL : "not the hexadecimal name of a TPM key" AGAIN;
+	case HEAD_ID:
+		return exact_hex(v, s->key_id, KEY_ID_LEN) ? NULL : "not a key's identity" AGAIN;
+	case HEAD_EVM: return take_blob(v, s);
+	case HEAD_RECOVERY:
+		return exact_hex(v, s->recovery, RECOVERY_WRAP_LEN) ? NULL : "not a wrapped master key" AGAIN;
+	case SLOT_SLOT:
+		return take_slot(v, slot) ? NULL : "not 'stage=... floor=... once=...'" AGAIN;
+	case SLOT_CMDLINE:
+		slot->cmdline_bound = !text_is(v.p, v.len, "any");
+		return !slot->cmdline_bound || exact_hex(v, slot->cmdline, CMDLINE_DIGEST_LEN)
+		       ? NULL : "not a digest and not 'any'" AGAIN;
+	case SLOT_PCR:
+		return hex_decode(v.p, v.len, slot->object.pcr_digest, SEAL_DIGEST_MAX, &slot->object.pcr_digest_len)
+		       ? NULL : "not a hexadecimal digest" AGAIN;
+	case HEADERS: break;
 	}
-	return "too long: restore the file or seal again";
+	return "unknown" AGAIN;
 }
 
 /* NULL, or what is wrong with the line. */
-static const char *take_line(const char *line, size_t len, struct seal *s, unsigned *seen)
+static const char *take_line(struct value line, struct seal *s, unsigned *seen)
 {
-	for (int h = 0; h < HEADER_COUNT; h++) {
-		const char *value;
-		size_t value_len;
+	for (int h = 0; h < HEADERS; h++) {
+		struct value v;
 
-		if (!text_begins(line, len, header_names[h]))
+		if (!text_begins(line.p, line.len, names[h]))
 			continue;
 		if (*seen & 1u << h)
-			return "given twice: restore the file or seal again";
+			return "given twice" AGAIN;
+		if (h >= SLOT_SLOT && s->slots == SEAL_SLOTS_MAX)
+			return "too many slots" AGAIN;
+		if (h >= SLOT_SLOT && (*seen & HEAD_ALL) != HEAD_ALL)
+			return "a header is missing" AGAIN;
 		*seen |= 1u << h;
-		value = line + strlen(header_names[h]);
-		value_len = len - strlen(header_names[h]);
-		text_trim(&value, &value_len);
-		return take_header((enum header)h, value, value_len, s);
+		v = (struct value){ line.p + strlen(names[h]), line.len - strlen(names[h]) };
+		text_trim(&v.p, &v.len);
+		return take_header((enum header)h, v, s);
 	}
-	return "not a header of a seal: restore the file or seal again";
+	return "not a line of a seal" AGAIN;
 }
 
-bool seal_headers_parse(const char *text, size_t len, struct seal *ret, size_t *ret_pem_offset,
-                        unsigned *ret_line, const char **ret_error)
+/* A PEM block from its BEGIN line to its END line, taken as it is. False: no end. */
+static bool skip_pem(struct text *t, unsigned *line)
 {
-	struct text t = { text, text + len };
-	const char *line;
-	size_t line_len;
-	unsigned seen = 0;
+	struct value v;
 
-	memset(ret, 0, sizeof(*ret));
-	*ret_error = NULL;
-	for (*ret_line = 1; text_line(&t, &line, &line_len); (*ret_line)++) {
-		if (text_begins(line, line_len, PEM_BEGIN)) {
-			*ret_pem_offset = (size_t)(line - text);
-			if (seen != (1u << HEADER_COUNT) - 1)
-				*ret_error = "a header is missing: restore the file or seal again";
-			return !*ret_error;
-		}
-		*ret_error = take_line(line, line_len, ret, &seen);
-		if (*ret_error)
-			return false;
+	while (text_line(t, &v.p, &v.len)) {
+		(*line)++;
+		if (text_begins(v.p, v.len, PEM_END))
+			return true;
 	}
-	*ret_error = "no TSS2 PRIVATE KEY block: restore the file or seal again";
 	return false;
 }
 
-bool seal_headers_format(const struct seal *s, char *ret, size_t size)
+bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal_pem *ret_pem,
+                     unsigned *ret_line, const char **ret_error)
 {
-	char srk[2 * SEAL_NAME_MAX + 1], pcr[2 * SEAL_DIGEST_MAX + 1];
-	int n;
+	struct text t = { text, text + len };
+	struct value line;
+	unsigned seen = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	memset(ret_pem, 0, sizeof(*ret_pem));
+	*ret_error = NULL;
+	for (*ret_line = 1; text_line(&t, &line.p, &line.len); (*ret_line)++) {
+		if (!text_begins(line.p, line.len, PEM_BEGIN)) {
+			*ret_error = take_line(line, ret, &seen);
+			if (*ret_error)
+				return false;
+			continue;
+		}
+		if ((seen & SLOT_ALL) != SLOT_ALL || !skip_pem(&t, ret_line)) {
+			*ret_error = "a line of this slot is missing" AGAIN;
+			return false;
+		}
+		ret_pem->offset[ret->slots] = (size_t)(line.p - text);
+		ret_pem->len[ret->slots] = (size_t)(t.next - line.p);
+		ret->slots++;
+		seen &= ~SLOT_ALL;
+	}
+	if (ret->slots == 0 || (seen & SLOT_ALL))
+		*ret_error = "no TSS2 PRIVATE KEY block" AGAIN;
+	return !*ret_error;
+}
+
+static size_t fits(int n, size_t size)
+{
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+size_t seal_head_format(const struct seal *s, char *ret, size_t size)
+{
+	char srk[2 * SEAL_NAME_MAX + 1], id[2 * KEY_ID_LEN + 1], recovery[2 * RECOVERY_WRAP_LEN + 1];
 
 	hex_encode(s->srk_name, s->srk_name_len, srk);
+	hex_encode(s->key_id, KEY_ID_LEN, id);
+	hex_encode(s->recovery, RECOVERY_WRAP_LEN, recovery);
+	return fits(snprintf(ret, size, "%s 2\n%s %s\n%s %s\n%s %s\n%s %s\n", names[HEAD_VERSION], names[HEAD_SRK], srk,
+	                     names[HEAD_ID], id, names[HEAD_EVM], s->evm_blob, names[HEAD_RECOVERY], recovery), size);
+}
+
+size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
+{
+	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1];
+
+	if (s->cmdline_bound)
+		hex_encode(s->cmdline, CMDLINE_DIGEST_LEN, cmdline);
 	hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
-	n = snprintf(ret, size, "%s 1\n%s %s\n%s %s\n%s %s\n", header_names[HEADER_VERSION],
-	             header_names[HEADER_SRK], srk, header_names[HEADER_PCR], pcr,
-	             header_names[HEADER_EVM], s->evm_blob);
-	return n > 0 && (size_t)n < size;
+	return fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
+	                     s->stage == STAGE_UNSET ? "any" : stage_name(s->stage), stage_name(s->floor),
+	                     s->once ? "yes" : "no", names[SLOT_CMDLINE], cmdline, names[SLOT_PCR], pcr), size);
 }
 
 bool evm_blob_valid(const char *blob)
@@ -112,16 +201,31 @@ bool evm_blob_valid(const char *blob)
 	       hex_decode(blob + prefix, len - prefix, bytes, sizeof(bytes), &n);
 }
 
-void payload_build(const uint8_t master[static MASTER_KEY_LEN], uint8_t ret[static PAYLOAD_LEN])
+static bool fits_stage(const struct seal_slot *s, enum stage stage, const uint8_t *cmdline)
 {
-	memcpy(ret, payload_magic, sizeof(payload_magic));
-	memcpy(ret + sizeof(payload_magic), master, MASTER_KEY_LEN);
+	if (stage < s->floor || (s->stage != STAGE_UNSET && s->stage != stage))
+		return false;
+	return !cmdline || s->floor < STAGE_ENFORCE || !s->cmdline_bound || !memcmp(s->cmdline, cmdline, CMDLINE_DIGEST_LEN);
 }
 
-bool payload_master(const uint8_t *payload, size_t len, const uint8_t **ret_master)
+size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
+                       size_t ret[static SEAL_SLOTS_MAX])
 {
-	if (len != PAYLOAD_LEN || memcmp(payload, payload_magic, sizeof(payload_magic)) != 0)
-		return false;
-	*ret_master = payload + sizeof(payload_magic);
-	return true;
+	size_t n = 0;
+
+	for (int once = 0; once < 2; once++)
+		for (size_t i = 0; i < s->slots; i++)
+			if (s->slot[i].once == once && fits_stage(&s->slot[i], stage, cmdline))
+				ret[n++] = i;
+	return n;
+}
+
+enum stage seal_floor(const struct seal *s)
+{
+	enum stage floor = STAGE_UNSET;
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (!s->slot[i].once && (floor == STAGE_UNSET || s->slot[i].floor < floor))
+			floor = s->slot[i].floor;
+	return floor;
 }

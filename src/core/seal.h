@@ -1,19 +1,24 @@
 /* The seal: what `imagate seal` stores and the gate unseals, and the payload inside it.
  *
- * On disk (seal.pem) it is text: header lines, the TSS2 PRIVATE KEY block that other TPM
- * tools read, and the EVM key's blob as the kernel's encrypted key type prints it, so that
- * both are replaced by one rename():
+ * On disk (seal.pem) it is text: lines about the whole, then up to SEAL_SLOTS_MAX slots, each a
+ * few lines and the TSS2 PRIVATE KEY block that other TPM tools read. One file, so that one
+ * rename() replaces all of it:
  *
- *   Imagate-Seal: 1
+ *   Imagate-Seal: 2
  *   Srk-Name: <hex of the storage root key's TPM name>
- *   Pcr-Digest: <hex of the PCR digest that was sealed to>   (for messages only)
+ *   Key-Id: <hex of SHA-256 over "imagate key id" NUL and the master key>
  *   Evm-Key: default user:imagate-master 64 <hex>
+ *   Recovery: <hex: the master key under the recovery key, AES-256-GCM: nonce 12, text 32, tag 16>
+ *   Slot: stage=any floor=fix once=no
+ *   Cmdline: <hex of the command line's digest, or "any">
+ *   Pcr-Digest: <hex of the PCR digest that was sealed to>
  *   -----BEGIN TSS2 PRIVATE KEY-----
  *   ...
  *
- * Nothing in it is secret. A TPM will happily seal an attacker's key to the same PCRs, so
- * that a seal unseals proves nothing about who made it: the gate takes it from the
- * initramfs only.
+ * Nothing in it is secret, and nothing in it is believed. A TPM will happily seal an attacker's
+ * key to the same PCRs; so the Key-Id that counts is the one of the copy in the initramfs, and
+ * what is unsealed must match it. What a slot says of itself only saves asking the TPM for a key
+ * that could not be used: the payload repeats it, and the payload counts.
  *
  * Sources: ASN.1 of the TSS2 PEM form, draft-bottomley-tpm2-keys; sealed data OID
  * 2.23.133.10.1.5. Blob: kernel security/keys/encrypted-keys/encrypted.c. */
@@ -21,61 +26,136 @@
 #define IMAGATE_CORE_SEAL_H
 
 #include "core/pcr.h"
+#include "core/stage.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEAL_FILE_MAX 16384
-#define SEAL_PUBLIC_MAX 1024  /* TPM2B_PUBLIC, marshalled */
-#define SEAL_PRIVATE_MAX 1024 /* TPM2B_PRIVATE, marshalled */
+#define SEAL_FILE_MAX 32768
+#define SEAL_SLOTS_MAX 8
+#define SEAL_PUBLIC_MAX 512  /* TPM2B_PUBLIC, marshalled */
+#define SEAL_PRIVATE_MAX 512 /* TPM2B_PRIVATE, marshalled */
 #define SEAL_DIGEST_MAX 64
 #define SEAL_NAME_MAX 66      /* TPM name: algorithm (2) and digest */
 #define EVM_BLOB_MAX 1024
 #define MASTER_KEY_LEN 32
 #define EVM_KEY_LEN 64
+#define KEY_ID_LEN 32
+#define KEY_ID_LABEL "imagate key id" /* its NUL is hashed, too */
+#define RECOVERY_KEY_LEN 32
+#define RECOVERY_WRAP_LEN (12 + MASTER_KEY_LEN + 16)
+#define CMDLINE_DIGEST_LEN 32
+#define ROOT_ID_LEN 20
+#define COUNTER_AUTH_LEN 24
 #define MASTER_KEY_NAME "imagate-master" /* kernel "user" key; the blob names it */
 #define EVM_KEY_NAME "evm-key"           /* the kernel asks for this name: evm_crypto.c */
 
-/* The TPM object and its policy, out of the PEM block. */
+/* The TPM object and its policy, out of the PEM block: PolicyPCR, then PolicyNV. */
 struct seal_object {
 	uint32_t parent; /* handle: 0x40000001 (owner: primary made transiently) or 0x81000001 */
-	struct pcr_selection pcrs; /* from PolicyPCR; the only policy command this version knows */
-	uint8_t pcr_digest[SEAL_DIGEST_MAX]; /* the CommandPolicy's TPM2B_DIGEST; may be empty */
+	struct pcr_selection pcrs;
+	uint8_t pcr_digest[SEAL_DIGEST_MAX]; /* what PolicyPCR compares */
 	size_t pcr_digest_len;
+	uint32_t counter;    /* NV index of the counter; never 0 */
+	uint64_t generation; /* unseals only while the counter has this value */
 	uint8_t public_part[SEAL_PUBLIC_MAX]; /* TPM2B_PUBLIC as in the PEM, size field included */
 	size_t public_len;
 	uint8_t private_part[SEAL_PRIVATE_MAX];
 	size_t private_len;
 };
 
-struct seal {
+struct seal_slot {
+	enum stage stage; /* only for this one; STAGE_UNSET: for any from the floor up */
+	enum stage floor;
+	bool once;        /* a permit: whoever uses it counts up, which kills it */
+	bool cmdline_bound;
+	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 	struct seal_object object;
-	uint8_t srk_name[SEAL_NAME_MAX];
-	size_t srk_name_len;
-	char evm_blob[EVM_BLOB_MAX]; /* NUL-terminated, no newline */
 };
 
-/* Header lines of seal.pem into ret (everything but object). Unknown headers, doubles, a
- * missing one and a version other than 1 are errors: *ret_line (from 1) and *ret_error (a
- * constant, with remedy) say which. *ret_pem_offset: where the PEM block begins. */
-bool seal_headers_parse(const char *text, size_t len, struct seal *ret, size_t *ret_pem_offset,
-                        unsigned *ret_line, const char **ret_error);
-/* The counterpart: header lines, NUL-terminated. False if it does not fit. */
-bool seal_headers_format(const struct seal *s, char *ret, size_t size);
+struct seal {
+	uint8_t srk_name[SEAL_NAME_MAX];
+	size_t srk_name_len;
+	uint8_t key_id[KEY_ID_LEN];
+	char evm_blob[EVM_BLOB_MAX]; /* NUL-terminated, no newline */
+	uint8_t recovery[RECOVERY_WRAP_LEN];
+	struct seal_slot slot[SEAL_SLOTS_MAX];
+	size_t slots;
+};
+
+/* Where the PEM blocks are in the text. */
+struct seal_pem {
+	size_t offset[SEAL_SLOTS_MAX], len[SEAL_SLOTS_MAX];
+};
+
+/* Everything but the objects into ret. Unknown lines, doubles, a missing one and a version
+ * other than 2 are errors: *ret_line (from 1) and *ret_error (a constant, with remedy) say
+ * which. */
+bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal_pem *ret_pem,
+                     unsigned *ret_line, const char **ret_error);
+/* The counterparts, NUL-terminated; 0 if it does not fit, else the length. */
+size_t seal_head_format(const struct seal *s, char *ret, size_t size);
+size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size);
 
 /* Is it "default user:imagate-master 64 <hex>", with the hex length the kernel wants? */
 bool evm_blob_valid(const char *blob);
 
-/* Payload of the sealed object, at most 128 bytes (TPM 2.0 Part 2, MAX_SYM_DATA):
- *   0  4  magic "IMG\1"
- *   4 32  master key
- * Later versions append the record (generation, floor, ...); a longer payload is refused
- * by this one. */
-#define PAYLOAD_LEN 36
-void payload_build(const uint8_t master[static MASTER_KEY_LEN], uint8_t ret[static PAYLOAD_LEN]);
-/* False if it is none of ours. Points into the payload. */
-bool payload_master(const uint8_t *payload, size_t len, const uint8_t **ret_master);
+/* The authenticated record and the master key: what is sealed, at most 128 bytes (TPM 2.0
+ * Part 2, MAX_SYM_DATA). Numbers big-endian:
+ *   0  4  magic "IMG\2"        16  4  zero (policy epoch, later)
+ *   4  8  generation           20 32  master key
+ *  12  1  floor                52 24  the counter's secret
+ *  13  1  stage                76 20  root identity, zero: not bound
+ *  14  1  flags: 1 once        96 32  command line digest, zero: not bound
+ *  15  1  zero */
+#define PAYLOAD_LEN 128
+struct seal_record {
+	uint64_t generation;
+	enum stage floor, stage;
+	bool once;
+	uint8_t master[MASTER_KEY_LEN];
+	uint8_t counter_auth[COUNTER_AUTH_LEN];
+	uint8_t root[ROOT_ID_LEN];
+	uint8_t cmdline[CMDLINE_DIGEST_LEN];
+};
+/* Secrets are in it: whoever has one wipes it. */
+void payload_build(const struct seal_record *r, uint8_t ret[static PAYLOAD_LEN]);
+/* False if it is none of this version, or a floor or stage is none. */
+bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret);
+
+/* Which slots could be of use? Those for this stage, whose floor does not forbid it, whose
+ * command line is this one (once the floor is enforce; cmdline NULL: whichever it is). Normal ones
+ * first, a permit only where no normal one will do: ret gets their places, the count is returned. */
+size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
+                       size_t ret[static SEAL_SLOTS_MAX]);
+/* The lowest floor that a normal slot names; STAGE_UNSET where there is none. */
+enum stage seal_floor(const struct seal *s);
+
+/* What the administrator of a verified system asks the next boot's gate for: /etc/imagate/request.
+ *
+ *   Imagate-Request: 1
+ *   Generation: 7
+ *   Permit: fix         once, this stage although the floor is above it; or
+ *   Floor: enforce      raise the floor
+ *   Mac: <hex>
+ *
+ * Mac: HMAC-SHA256 over the lines above it, under the request key that the gate of the last verified
+ * boot left to root: HMAC-SHA256(master key, REQUEST_LABEL NUL, generation as 8 bytes, big-endian). A
+ * request dies with its generation, and whatever is done for it counts up. */
+#define REQUEST_MAX 1024
+#define REQUEST_LABEL "imagate request"
+#define REQUEST_KEY_LEN 32
+#define REQUEST_KEY_NAME "imagate-request" /* kernel "user" key of root: generation (8), key (32) */
+struct request {
+	uint64_t generation;
+	enum stage permit, floor; /* STAGE_UNSET: not asked for */
+	uint8_t mac[32];
+	size_t signed_len;        /* of the text, that the Mac covers */
+};
+bool request_parse(const char *text, size_t len, struct request *ret, unsigned *ret_line, const char **ret_error);
+/* The lines above the Mac; 0 if they do not fit. */
+size_t request_format(const struct request *r, char *ret, size_t size);
 
 /* Hex, both cases on input, lower on output. hex_encode writes 2*len+1 bytes. */
 void hex_encode(const uint8_t *bytes, size_t len, char *ret);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* tss2pem.c: the TSS2 PRIVATE KEY block, by OpenSSL's ASN.1 templates. Refuses (BROKEN)
- * other OIDs, policies other than one PolicyPCR, emptyAuth absent, a secret or trailing
+ * other OIDs, policies other than PolicyPCR and PolicyNV, emptyAuth absent, a secret or trailing
  * bytes, parts above SEAL_*_MAX. */
 enum outcome tss2pem_parse(const char *pem, size_t len, struct seal_object *ret, struct why *why);
 enum outcome tss2pem_format(const struct seal_object *o, char *ret, size_t size, size_t *ret_len,
@@ -22,6 +22,30 @@ enum outcome seal_file_parse(const char *path, const char *text, size_t len, str
                              struct why *why);
 enum outcome seal_file_format(const struct seal *s, char *ret, size_t size, size_t *ret_len,
                               struct why *why);
+
+/* recovery.c: the master key under the recovery key. BROKEN only where OpenSSL fails; open answers
+ * REFUSED where it is another key. aad: the key's identity. */
+enum outcome recovery_wrap(const struct secret *recovery, const struct secret *master,
+                           const uint8_t aad[static KEY_ID_LEN], uint8_t ret[static RECOVERY_WRAP_LEN],
+                           struct why *why);
+enum outcome recovery_open(const struct secret *recovery, const uint8_t wrap[static RECOVERY_WRAP_LEN],
+                           const uint8_t aad[static KEY_ID_LEN], struct secret *ret_master, struct why *why);
+
+/* digest.c: SHA-256 over parts, one after another. */
+struct part {
+	const void *p;
+	size_t len;
+};
+enum outcome digest_parts(const struct part *parts, size_t count, uint8_t ret[static 32], struct why *why);
+/* Key-Id of a seal. */
+enum outcome key_id_of(const struct secret *master, uint8_t ret[static KEY_ID_LEN], struct why *why);
+
+/* The key that requests of this generation are signed with; a request's Mac. verify: REFUSED where it is
+ * another's. */
+enum outcome request_key(const struct secret *master, uint64_t generation, struct secret *ret, struct why *why);
+enum outcome request_mac(const struct secret *key, const char *text, size_t len, uint8_t ret[static 32],
+                         struct why *why);
+enum outcome request_verify(const struct secret *key, const char *text, const struct request *r, struct why *why);
 
 /* digest.c: content of a file through its fd, from offset 0, streaming. algo: kernel number. */
 enum outcome digest_fd(int fd, int algo, uint8_t *ret, size_t size, size_t *ret_len,

@@ -10,7 +10,10 @@
 
 #define PEM_NAME "TSS2 PRIVATE KEY"
 #define OID_SEALED_DATA "2.23.133.10.1.5"
-#define CC_POLICY_PCR 0x17f /* TPM 2.0 Part 2, TPM_CC */
+/* TPM 2.0 Part 2, TPM_CC */
+#define CC_POLICY_PCR 0x17f
+#define CC_POLICY_NV 0x149
+#define POLICY_MAX (SEAL_DIGEST_MAX + 12)
 
 /* TPM 2.0 Part 2, TPM_ALG_ID */
 enum { ALG_SHA256 = 0x0b, ALG_SHA384 = 0x0c, ALG_SHA512 = 0x0d };
@@ -118,13 +121,40 @@ static bool parse_policy_pcr(const uint8_t *p, size_t len, struct seal_object *r
 	return c.ok && c.left == 0 && ret->pcrs.bank != PCR_BANK_NONE && ret->pcrs.mask;
 }
 
+/* The index, then PolicyNV's parameters: operandB (8 bytes), offset 0, TPM_EO_EQ 0. */
+static bool parse_policy_nv(const uint8_t *p, size_t len, struct seal_object *ret)
+{
+	struct cursor c = { p, len, true };
+	uint64_t high;
+	bool counts;
+
+	ret->counter = take(&c, 4);
+	counts = take(&c, 2) == 8;
+	high = take(&c, 4);
+	ret->generation = high << 32 | take(&c, 4);
+	counts = counts && take(&c, 2) == 0 && take(&c, 2) == 0;
+	return counts && c.ok && c.left == 0 && ret->counter >> 24 == 0x01; /* TPM_HT_NV_INDEX */
+}
+
 static void put(uint8_t **p, uint32_t n, int bytes)
 {
 	for (int i = bytes - 1; i >= 0; i--)
 		*(*p)++ = (uint8_t)(n >> 8 * i);
 }
 
-static size_t format_policy_pcr(const struct seal_object *o, uint8_t ret[static SEAL_DIGEST_MAX + 12])
+static size_t format_policy_nv(const struct seal_object *o, uint8_t ret[static POLICY_MAX])
+{
+	uint8_t *p = ret;
+
+	put(&p, o->counter, 4);
+	put(&p, 8, 2);
+	put(&p, (uint32_t)(o->generation >> 32), 4);
+	put(&p, (uint32_t)o->generation, 4);
+	put(&p, 0, 4); /* offset, operation */
+	return (size_t)(p - ret);
+}
+
+static size_t format_policy_pcr(const struct seal_object *o, uint8_t ret[static POLICY_MAX])
 {
 	static const uint16_t algorithms[] = { 0, ALG_SHA256, ALG_SHA384, ALG_SHA512 };
 	uint8_t *p = ret;
@@ -160,17 +190,22 @@ static bool is_sealed_data(const ASN1_OBJECT *type)
 	return OBJ_obj2txt(oid, sizeof(oid), type, 1) > 0 && !strcmp(oid, OID_SEALED_DATA);
 }
 
+static bool take_command(const TPM_KEY *k, int i, long code,
+                         bool (*parse)(const uint8_t *, size_t, struct seal_object *), struct seal_object *ret)
+{
+	const TPM_POLICY *p = sk_TPM_POLICY_value(k->policy, i);
+
+	return ASN1_INTEGER_get(p->code) == code &&
+	       parse(ASN1_STRING_get0_data(p->policy), (size_t)ASN1_STRING_length(p->policy), ret);
+}
+
 static enum outcome take_policy(const TPM_KEY *k, struct seal_object *ret, struct why *why)
 {
-	const TPM_POLICY *p;
-
-	if (!k->policy || sk_TPM_POLICY_num(k->policy) != 1)
-		return damaged(why, "its policy is not one PolicyPCR: it was not made by imagate");
-	p = sk_TPM_POLICY_value(k->policy, 0);
-	if (ASN1_INTEGER_get(p->code) != CC_POLICY_PCR ||
-	    !parse_policy_pcr(ASN1_STRING_get0_data(p->policy), (size_t)ASN1_STRING_length(p->policy), ret))
-		return damaged(why, "its policy is not one PolicyPCR: it was not made by imagate");
-	return OUTCOME_OK;
+	if (k->policy && sk_TPM_POLICY_num(k->policy) == 2 &&
+	    take_command(k, 0, CC_POLICY_PCR, parse_policy_pcr, ret) &&
+	    take_command(k, 1, CC_POLICY_NV, parse_policy_nv, ret))
+		return OUTCOME_OK;
+	return damaged(why, "its policy is not PolicyPCR and PolicyNV: it was not made by imagate");
 }
 
 static enum outcome take_key(const TPM_KEY *k, struct seal_object *ret, struct why *why)
@@ -225,18 +260,27 @@ enum outcome tss2pem_parse(const char *pem, size_t len, struct seal_object *ret,
 
 /* -- writing ------------------------------------------------------------------------- */
 
-static bool fill_policy(TPM_KEY *k, const struct seal_object *o)
+static bool add_command(TPM_KEY *k, long code, const uint8_t *bytes, size_t len)
 {
-	uint8_t bytes[SEAL_DIGEST_MAX + 12];
-	size_t len = format_policy_pcr(o, bytes);
 	TPM_POLICY *p = (TPM_POLICY *)ASN1_item_new(ASN1_ITEM_rptr(TPM_POLICY));
 
-	k->policy = sk_TPM_POLICY_new_null();
-	if (!p || !k->policy || !sk_TPM_POLICY_push(k->policy, p)) {
+	if (!p || !sk_TPM_POLICY_push(k->policy, p)) {
 		ASN1_item_free((ASN1_VALUE *)p, ASN1_ITEM_rptr(TPM_POLICY));
 		return false;
 	}
-	return ASN1_INTEGER_set(p->code, CC_POLICY_PCR) && ASN1_OCTET_STRING_set(p->policy, bytes, (int)len);
+	return ASN1_INTEGER_set(p->code, code) && ASN1_OCTET_STRING_set(p->policy, bytes, (int)len);
+}
+
+static bool fill_policy(TPM_KEY *k, const struct seal_object *o)
+{
+	uint8_t bytes[POLICY_MAX];
+	size_t len = format_policy_pcr(o, bytes);
+
+	k->policy = sk_TPM_POLICY_new_null();
+	if (!k->policy || !add_command(k, CC_POLICY_PCR, bytes, len))
+		return false;
+	len = format_policy_nv(o, bytes);
+	return add_command(k, CC_POLICY_NV, bytes, len);
 }
 
 static bool fill_key(TPM_KEY *k, const struct seal_object *o)

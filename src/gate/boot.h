@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define BOOT_CONFIG_PATH "/etc/imagate/imagate.conf"
+#define BOOT_REQUEST_PATH "/etc/imagate/request" /* below the real root */
 #define BOOT_RUN_DIR "/run/imagate"
 #define BOOT_SYSROOT "/sysroot"
 #define BOOT_SYSROOT_READY "sysroot-ready" /* in BOOT_RUN_DIR, made by imagate-sysroot.service */
@@ -40,8 +41,20 @@ struct boot {
 	bool has_config;
 	struct cmdline cmdline;
 	bool has_cmdline;
-	struct seal seal;
+	struct seal seal;        /* the initramfs's, or the root's newer one */
+	bool has_seal;
+	uint8_t key_id[KEY_ID_LEN]; /* the initramfs's: what is unsealed must match it */
+	bool asked_root;         /* the root's seal has been looked at */
+	bool no_tpm;             /* waited for once, in vain */
+	struct tpm *tpm;         /* kept for door and ratchet */
 	struct secret master;    /* wiped as soon as the kernel has the EVM key */
+	struct secret counter_auth;
+	struct secret request_key; /* generation and key, for the verified system */
+	uint64_t generation;     /* of the slot that was used */
+	bool used_permit_slot;
+	struct request request;  /* verified, of this generation; both stages unset: none */
+	uint8_t cmdline_digest[CMDLINE_DIGEST_LEN];
+	uint8_t sealed_root[ROOT_ID_LEN], sealed_cmdline[CMDLINE_DIGEST_LEN]; /* zero: not bound */
 	char *policy_text;
 	size_t policy_len;
 	const char *policy_path; /* which of the two */
@@ -74,6 +87,10 @@ void line_run(struct boot *b);
 enum outcome step_config(struct boot *b);
 enum outcome step_facts(struct boot *b);
 enum outcome step_unseal(struct boot *b);
+enum outcome step_door(struct boot *b);
+enum outcome step_door_rehearsed(struct boot *b);
+enum outcome step_authority(struct boot *b);
+enum outcome step_ratchet(struct boot *b);
 enum outcome step_staging(struct boot *b);
 enum outcome step_staging_rehearsed(struct boot *b);
 enum outcome step_preflight(struct boot *b);
@@ -84,7 +101,14 @@ enum outcome step_policy(struct boot *b);
 enum outcome step_proof(struct boot *b);
 enum outcome step_conclude(struct boot *b);
 
+/* The request on the root, if it is verified; b->request. */
+void request_take(struct boot *b, struct why *why);
+
+/* Opens the TPM where *t is not open yet, and locks every counter of ours. */
+enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why);
+
 /* The words: console lines, journal entry, status, record file. */
+void tell_before_asking(const struct boot *b, const struct decision *d);
 void tell_console(const struct boot *b);
 void tell_journal(const struct boot *b);
 enum outcome tell_record(const struct boot *b, struct why *why);

@@ -29,7 +29,12 @@ enum outcome step_conclude(struct boot *b)
 	enum outcome o;
 
 	secret_wipe(&b->master);
+	b->record.generation = b->generation;
 	b->record.decision = decide_final(&d, &s, BOOT_EVIDENCE(b));
+	/* who runs a verified system may ask the next gate for something */
+	if (b->record.decision.verdict == VERDICT_ADMIT && b->request_key.len)
+		(void)keyring_offer(REQUEST_KEY_NAME, &b->request_key, NULL); /* without it 'imagate permit' says so */
+	secret_wipe(&b->request_key);
 	b->record.total_ms = boot_elapsed_ms(b);
 	b->record.peak_kib = peak_kib();
 	BOOT_EVIDENCE(b)->outcome[STEP_CONCLUDE] = OUTCOME_OK; /* as the record will say it */

@@ -1,13 +1,14 @@
-/* The steps that find out: config, facts, unseal, staging, preflight, decide. */
+/* The steps that find out: config, facts, staging, preflight, decide; unseal is in unseal.c. */
 #include "gate/boot.h"
 
 #include "base/file.h"
 #include "base/ini.h"
 #include "core/policy.h"
 #include "crypto/crypto.h"
+#include "gate/binding.h"
+#include "gate/rootstate.h"
 #include "gate/sysroot.h"
 #include "kernel/facts.h"
-#include "tpm/tpm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,93 +57,6 @@ static enum outcome read_errno(int r, const char *path, struct why *why)
 {
 	why_set(why, WHY_ERRNO, -r, "read", path);
 	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
-}
-
-static enum outcome read_seal(struct boot *b, struct why *why)
-{
-	CLEAN_FREE char *text = NULL;
-	size_t len;
-	int r = file_read(b->root, b->config.seal, SEAL_FILE_MAX, &text, &len);
-
-	if (r < 0) {
-		enum outcome o = read_errno(r, b->config.seal, why);
-
-		if (o == OUTCOME_ABSENT)
-			why_detail(why, "this initramfs carries no seal: run 'imagate seal' on the "
-			                "running system, then 'dracut -f'");
-		return o;
-	}
-	return seal_file_parse(b->config.seal, text, len, &b->seal, why);
-}
-
-static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
-{
-	SECRET payload = { 0 };
-	struct tpm *t = NULL;
-	const uint8_t *master;
-	enum outcome o = tpm_open(b->tcti, b->config.tpm_wait, &t, why);
-
-	if (o != OUTCOME_OK)
-		return o;
-	o = tpm_unseal(t, &b->seal.object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
-	b->record.tpm_ms = tpm_busy_ms(t);
-	tpm_close(&t);
-	if (o != OUTCOME_OK)
-		return o;
-	if (!payload_master(payload.bytes, payload.len, &master)) {
-		why_set(why, WHY_TEXT, 0, "unseal", b->config.seal);
-		why_detail(why, "what was unsealed is not a payload of this version: seal again");
-		return OUTCOME_BROKEN;
-	}
-	return secret_set(&b->master, master, MASTER_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
-}
-
-static enum outcome bad_file(struct why *why, const char *path, const char *detail)
-{
-	why_set(why, WHY_TEXT, 0, "read", path);
-	why_detail(why, detail);
-	return OUTCOME_BROKEN;
-}
-
-/* Development and benchmarks: config_check() keeps it away from floors above fix. */
-static enum outcome read_key_files(struct boot *b, struct why *why)
-{
-	CLEAN_FREE char *text = NULL, *blob = NULL;
-	size_t len, blob_len;
-	bool ok;
-	int r = file_read(b->root, b->config.key_file, MASTER_KEY_LEN, &text, &len);
-
-	if (r < 0)
-		return read_errno(r, b->config.key_file, why);
-	ok = len == MASTER_KEY_LEN && secret_set(&b->master, text, len);
-	explicit_bzero(text, len);
-	if (!ok)
-		return bad_file(why, b->config.key_file, "a master key file holds exactly 32 bytes");
-	r = file_read(b->root, b->config.evm_blob, EVM_BLOB_MAX - 1, &blob, &blob_len);
-	if (r < 0)
-		return read_errno(r, b->config.evm_blob, why);
-	blob[strcspn(blob, "\n")] = '\0';
-	if (!evm_blob_valid(blob))
-		return bad_file(why, b->config.evm_blob, "not the blob of a 64-byte encrypted key "
-		                "under user:" MASTER_KEY_NAME);
-	memcpy(b->seal.evm_blob, blob, strlen(blob) + 1);
-	return OUTCOME_OK;
-}
-
-enum outcome step_unseal(struct boot *b)
-{
-	struct why *why = BOOT_WHY(b, STEP_UNSEAL);
-	struct stance s = boot_stance(b);
-	enum outcome o;
-
-	if (!decide_want_key(&s, BOOT_EVIDENCE(b)))
-		return OUTCOME_BLOCKED;
-	if (!b->rehearse)
-		b->warm_up = keyring_warm_up();
-	if (b->config.key_source == KEY_SOURCE_FILE)
-		return read_key_files(b, why);
-	o = read_seal(b, why);
-	return o == OUTCOME_OK ? unseal_from_tpm(b, why) : o;
 }
 
 /* OK with the text in hand; BLOCKED where the stage loads none. */
@@ -211,6 +125,19 @@ enum outcome step_staging(struct boot *b)
 	                 f->rings == RINGS_USER && decide_stage(&s) > STAGE_MEASURE, &b->staged, why);
 }
 
+/* Is this the root that was sealed? Only known now that it is there. */
+static void judge_root(struct boot *b)
+{
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	uint8_t id[ROOT_ID_LEN];
+
+	if (BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] != OUTCOME_OK || k->root == TRI_YES)
+		return;
+	k->root = binding_is_zero(b->sealed_root, ROOT_ID_LEN) ||
+	          (binding_root(b->sysroot_path, id, BOOT_WHY(b, STEP_DECIDE)) == OUTCOME_OK &&
+	           !memcmp(id, b->sealed_root, ROOT_ID_LEN)) ? TRI_YES : TRI_NO;
+}
+
 enum outcome step_preflight(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_PREFLIGHT);
@@ -218,14 +145,11 @@ enum outcome step_preflight(struct boot *b)
 	CLEAN_FD root = -1;
 	enum outcome o;
 
-	if (b->wait_sysroot) {
-		unsigned before = boot_elapsed_ms(b);
-
-		o = sysroot_wait(b->run_dir, why);
-		b->record.wait_ms = boot_elapsed_ms(b) - before;
-		if (o != OUTCOME_OK)
-			return o;
-	}
+	o = sysroot_wait_once(b, why);
+	if (o != OUTCOME_OK)
+		return o;
+	judge_root(b);
+	count_reboots(b);
 	if (!b->has_config || decide_stage(&s) < STAGE_FIX)
 		return OUTCOME_BLOCKED;
 	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);

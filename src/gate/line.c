@@ -1,6 +1,7 @@
 #include "gate/boot.h"
 
 #include "base/log.h"
+#include "tpm/tpm.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,9 +17,12 @@ static const struct {
 	[STEP_CONFIG] = { step_config, step_config },
 	[STEP_FACTS] = { step_facts, step_facts },
 	[STEP_UNSEAL] = { step_unseal, step_unseal },
+	[STEP_DOOR] = { step_door, step_door_rehearsed },
 	[STEP_STAGING] = { step_staging, step_staging_rehearsed },
 	[STEP_PREFLIGHT] = { step_preflight, step_preflight },
+	[STEP_AUTHORITY] = { step_authority, NULL },
 	[STEP_DECIDE] = { step_decide, step_decide },
+	[STEP_RATCHET] = { step_ratchet, NULL },
 	[STEP_KEYRINGS] = { step_keyrings, NULL },
 	[STEP_EVM] = { step_evm, NULL },
 	[STEP_POLICY] = { step_policy, NULL },
@@ -58,6 +62,7 @@ void line_run(struct boot *b)
 		log_debug("%s: %s", step_name(s), outcome_name(BOOT_EVIDENCE(b)->outcome[s]));
 	}
 	secret_wipe(&b->master);
+	secret_wipe(&b->counter_auth);
 }
 
 void boot_init(struct boot *b)
@@ -84,6 +89,9 @@ unsigned boot_elapsed_ms(const struct boot *b)
 void boot_end(struct boot *b)
 {
 	secret_wipe(&b->master);
+	secret_wipe(&b->counter_auth);
+	secret_wipe(&b->request_key);
+	tpm_close(&b->tpm);
 	keyring_warm_up_end(b->warm_up);
 	b->warm_up = -1;
 	ima_unstage(&b->staged);

@@ -6,6 +6,8 @@
 #include "base/ini.h"
 #include "base/log.h"
 #include "core/advice.h"
+#include "gate/rescue.h"
+#include "gate/rootstate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,11 +22,12 @@ enum { EXIT_GO_ON = 0, EXIT_STOP = 1, EXIT_USAGE = 2 };
 
 static int usage(FILE *to, int code)
 {
-	(void)fputs("usage: imagate-gate [--wait-sysroot | --sysroot-ready]\n"
+	(void)fputs("usage: imagate-gate [--wait-sysroot | --sysroot-ready | --rescue]\n"
 	            "       imagate-gate --check-config FILE | --config-files FILE | --needs-seal FILE\n"
 	            "Runs in the initramfs: unseals the EVM key, switches EVM on, loads the IMA\n"
 	            "policy. --wait-sysroot does what it can before the real root is mounted, and\n"
-	            "waits for --sysroot-ready. The others are for the dracut module: is FILE a good\n"
+	            "waits for --sysroot-ready. --rescue closes the door, asks for the recovery key, and\n"
+	            "gives a shell. The others are for the dracut module: is FILE a good\n"
 	            "configuration; which files does it name; must there be a seal.\n"
 	            "Exit status: 0 the boot may go on (or: yes), 1 it must not (or: no), 2 usage or a\n"
 	            "bad configuration.\n", to);
@@ -119,16 +121,6 @@ static int mark(const char *name)
 	return fd < 0 ? -1 : 0;
 }
 
-/* Time for a person to read why; a machine nobody watches loses ten seconds. */
-static void power_off(void)
-{
-	log_error("powering off in ten seconds, as imagate.conf says (stop = poweroff)");
-	sync();
-	(void)sleep(10);
-	(void)reboot(RB_POWER_OFF);
-	log_error("power-off failed: %s", strerror(errno));
-}
-
 /* A file of the real root is mapped, and its disk fails: better a sentence than a core dump. */
 static void disk_failed(int signal)
 {
@@ -146,6 +138,27 @@ static void mount_securityfs(void)
 	if (access("/sys/kernel/security/lsm", F_OK) < 0)
 		(void)mount("securityfs", "/sys/kernel/security", "securityfs",
 		            MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+/* What a stop is. Rescue is what is left when the others fail: the unit's failure starts it. */
+static void stop(const struct boot *b)
+{
+	struct why why = { 0 };
+	char text[512];
+
+	switch (b->record.decision.action) {
+	case ACTION_POWEROFF: power_off("stopped"); break;
+	case ACTION_FALLBACK:
+		/* counted before it happens, or it does not happen */
+		if (add_reboot(b, &why) == OUTCOME_OK) {
+			reboot_now("this boot did not come up; the boot loader falls back where a stage is on trial");
+			break;
+		}
+		why_format(&why, text, sizeof(text));
+		log_error("no automatic reboot, because it could not be counted: %s", text);
+		break;
+	default: break;
+	}
 }
 
 static int run(bool wait_sysroot)
@@ -172,8 +185,8 @@ static int run(bool wait_sysroot)
 	}
 	line_run(&b);
 	code = b.record.decision.verdict == VERDICT_STOP ? EXIT_STOP : EXIT_GO_ON;
-	if (code == EXIT_STOP && b.has_config && b.config.on_stop == ON_STOP_POWEROFF)
-		power_off();
+	if (code == EXIT_STOP)
+		stop(&b);
 	if (code == EXIT_GO_ON && mark("admitted") < 0)
 		code = EXIT_STOP;
 	boot_end(&b);
@@ -191,6 +204,8 @@ int main(int argc, char **argv)
 		return ask(argv[1], argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "--sysroot-ready"))
 		return mark(BOOT_SYSROOT_READY) < 0 ? EXIT_STOP : EXIT_GO_ON;
+	if (argc == 2 && !strcmp(argv[1], "--rescue"))
+		return rescue_run();
 	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--wait-sysroot") != 0))
 		return usage(stderr, EXIT_USAGE);
 	r = secret_harden_process();

@@ -35,3 +35,16 @@ enum outcome sysroot_wait(int run_dir, struct why *why)
 	}
 	return OUTCOME_OK;
 }
+
+enum outcome sysroot_wait_once(struct boot *b, struct why *why)
+{
+	unsigned before = boot_elapsed_ms(b);
+	enum outcome o;
+
+	if (!b->wait_sysroot)
+		return OUTCOME_OK;
+	o = sysroot_wait(b->run_dir, why);
+	b->record.wait_ms += boot_elapsed_ms(b) - before;
+	b->wait_sysroot = o != OUTCOME_OK;
+	return o;
+}

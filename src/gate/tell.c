@@ -112,6 +112,18 @@ static void say_hazard_line(const struct boot *b)
 		log_error("  kernel command line: lsm=%s", lsm);
 }
 
+/* Who is asked for a key must know why. */
+void tell_before_asking(const struct boot *b, const struct decision *d)
+{
+	char text[512];
+
+	log_error("%s", cause_what(d->cause));
+	why_format(&b->record.why[STEP_UNSEAL], text, sizeof(text));
+	if (b->record.why[STEP_UNSEAL].domain != WHY_NONE)
+		log_error("  %s", text);
+	log_error("Type the recovery key (from 'imagate seal') and the boot goes on.");
+}
+
 void tell_console(const struct boot *b)
 {
 	const struct decision *d = &b->record.decision;
@@ -119,6 +131,8 @@ void tell_console(const struct boot *b)
 	char text[256];
 
 	summary(b, text, sizeof(text));
+	if (b->record.wrong_keys)
+		log_warning("%u wrong recovery keys were typed", b->record.wrong_keys);
 	if (grave)
 		log_error("%s", text);
 	else
@@ -153,6 +167,9 @@ void tell_journal(const struct boot *b)
 	                      "IMAGATE_CAUSE=%s", cause_name(r->decision.cause),
 	                      "IMAGATE_STAGE=%s", stage_name(r->decision.stage),
 	                      "IMAGATE_WHY=%s", detail,
+	                      "IMAGATE_FLOOR=%s", stage_name(r->evidence.key.floor),
+	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys,
+	                      "IMAGATE_ACTION=%s", r->decision.verdict == VERDICT_STOP ? action_name(r->decision.action) : "none",
 	                      "IMAGATE_UNSEAL=%s", outcome_name(r->evidence.outcome[STEP_UNSEAL]),
 	                      "IMAGATE_PREFLIGHT=%s", outcome_name(r->evidence.outcome[STEP_PREFLIGHT]),
 	                      "IMAGATE_TPM_MSEC=%u", r->tpm_ms, "IMAGATE_TOTAL_MSEC=%u", r->total_ms,

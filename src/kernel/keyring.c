@@ -256,3 +256,29 @@ enum outcome keyring_restrict(int32_t ring, struct why *why)
 	return keyctl_restrict_keyring(ring, NULL, NULL) < 0 ? failed(why, "restrict", "integrity keyring")
 	                                                      : OUTCOME_OK;
 }
+
+enum outcome keyring_offer(const char *name, const struct secret *value, struct why *why)
+{
+	key_serial_t key = add_key("user", name, value->bytes, value->len, KEY_SPEC_USER_KEYRING);
+
+	if (key < 0)
+		return failed(why, "add key", name);
+	/* its owner, root, may find and read it, nobody else */
+	return keyctl_setperm(key, KEY_POS_ALL | KEY_USR_VIEW | KEY_USR_READ | KEY_USR_SEARCH) < 0
+	       ? failed(why, "set permissions", name) : OUTCOME_OK;
+}
+
+enum outcome keyring_fetch(const char *name, struct secret *ret, struct why *why)
+{
+	long key = keyctl_search(KEY_SPEC_USER_KEYRING, "user", name, 0), n;
+
+	if (key < 0) {
+		why_set(why, WHY_ERRNO, errno, "find key", name);
+		return OUTCOME_ABSENT;
+	}
+	n = keyctl_read((key_serial_t)key, (char *)ret->bytes, sizeof(ret->bytes));
+	if (n < 0 || (size_t)n > sizeof(ret->bytes))
+		return failed(why, "read key", name);
+	ret->len = (size_t)n;
+	return OUTCOME_OK;
+}

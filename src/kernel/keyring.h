@@ -29,6 +29,12 @@ enum outcome keyring_make_evm_key(const struct secret *master, char ret_blob[sta
 /* Removes evm-key from the session keyring (after activation its payload is zero). */
 void keyring_drop_evm_key(void);
 
+/* A "user" key in root's own user keyring, for root of the system to come; an older one of that name is
+ * replaced. */
+enum outcome keyring_offer(const char *name, const struct secret *value, struct why *why);
+/* The counterpart, on the host. ABSENT: there is none. */
+enum outcome keyring_fetch(const char *name, struct secret *ret, struct why *why);
+
 /* The integrity keyrings. On RINGS_KERNEL they are the kernel's; on RINGS_USER both are made
  * here. certs are DER. */
 struct integrity_rings {

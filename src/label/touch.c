@@ -46,7 +46,7 @@ static const char *touch_fd(int fd, size_t size)
 }
 
 /* NULL: fine or out of scope; else the reason. */
-static const char *touch_file(const char *path, const struct stat *st, struct touch_count *c)
+static const char *touch_file(const char *path, const struct stat *st, bool look, struct touch_count *c)
 {
 	CLEAN_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const char *reason;
@@ -56,6 +56,12 @@ static const char *touch_file(const char *path, const struct stat *st, struct to
 	if (!(st->st_mode & 0111) && !kernel_loads(path) && !is_elf(fd))
 		return NULL;
 	c->seen++;
+	if (look) {
+		bool fine = has_label(fd) || st->st_size == 0;
+
+		c->kept += fine;
+		return fine ? NULL : "no label";
+	}
 	if (has_label(fd)) {
 		c->kept++;
 		return touch_fd(fd, (size_t)st->st_size);
@@ -66,8 +72,8 @@ static const char *touch_file(const char *path, const struct stat *st, struct to
 	return reason;
 }
 
-enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
-                        struct touch_count *ret, struct why *why)
+static enum outcome walk(const char *dir, bool look, touch_report_fn report, void *arg,
+                         struct touch_count *ret, struct why *why)
 {
 	char *paths[] = { (char *)dir, NULL }; /* fts(3) does not write them */
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
@@ -82,7 +88,7 @@ enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
 		const char *reason = NULL;
 
 		if (e->fts_info == FTS_F)
-			reason = touch_file(e->fts_path, e->fts_statp, &c);
+			reason = touch_file(e->fts_path, e->fts_statp, look, &c);
 		else if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS)
 			reason = strerror(e->fts_errno);
 		if (!reason)
@@ -98,4 +104,16 @@ enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
 	(void)fts_close(fts); /* read-only */
 	*ret = c;
 	return OUTCOME_OK;
+}
+
+enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
+                        struct touch_count *ret, struct why *why)
+{
+	return walk(dir, false, report, arg, ret, why);
+}
+
+enum outcome touch_coverage(const char *dir, touch_report_fn report, void *arg,
+                            struct touch_count *ret, struct why *why)
+{
+	return walk(dir, true, report, arg, ret, why);
 }

@@ -17,6 +17,10 @@ struct touch_count {
 	size_t failed;    /* could not be mapped, or have no label after it */
 };
 
+/* The same walk, only looking: failed counts those without a label. */
+enum outcome touch_coverage(const char *dir, void (*report)(const char *path, const char *reason, void *arg), void *arg,
+                            struct touch_count *ret, struct why *why);
+
 /* Told of each file that failed. */
 typedef void (*touch_report_fn)(const char *path, const char *reason, void *arg);
 

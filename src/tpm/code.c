@@ -26,6 +26,9 @@ static const struct {
 	{ TPM2_RC_AUTH_FAIL, OUTCOME_REFUSED, "wrong authorisation" },
 	{ TPM2_RC_BAD_AUTH, OUTCOME_REFUSED, "the owner hierarchy has a password, and there is no storage "
 	  "root key at 0x81000001: make one with tpm2_createprimary and tpm2_evictcontrol" },
+	{ TPM2_RC_NV_LOCKED, OUTCOME_REFUSED, "the door is closed: the key can be had again after the next reboot" },
+	{ TPM2_RC_NV_SPACE, OUTCOME_BROKEN, "the TPM has no room for a counter: delete an NV index that nobody needs "
+	  "(tpm2_getcap handles-nv-index, tpm2_nvundefine)" },
 	{ TPM2_RC_INTEGRITY, OUTCOME_BROKEN, "the sealed object is damaged, or was made by another TPM" },
 	{ TPM2_RC_SIZE, OUTCOME_BROKEN, "the sealed object is damaged" },
 	{ TPM2_RC_LOCKOUT, OUTCOME_BROKEN, "the TPM is locked out: wait, or tpm2_dictionarylockout" },

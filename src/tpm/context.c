@@ -48,6 +48,19 @@ void tpm_flush(struct tpm *t, ESYS_TR *handle)
 	*handle = ESYS_TR_NONE;
 }
 
+enum outcome tpm_hash(struct tpm *t, const TPM2B_MAX_BUFFER *data, TPM2B_DIGEST *ret, struct why *why)
+{
+	TPM2B_DIGEST *digest = NULL;
+	TSS2_RC rc = TPM_CALL(t, Esys_Hash(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, data, TPM2_ALG_SHA256,
+	                                   ESYS_TR_RH_NULL, &digest, NULL));
+
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_failed(why, rc, "Esys_Hash", "");
+	*ret = *digest;
+	Esys_Free(digest);
+	return OUTCOME_OK;
+}
+
 /* 0: it is there; -errno otherwise. The watch comes first: nothing slips between. */
 static int wait_for_device(unsigned seconds)
 {

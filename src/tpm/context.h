@@ -38,6 +38,15 @@ enum outcome tpm_find_srk(struct tpm *t, const uint8_t *name, size_t name_len, s
 enum outcome tpm_session(struct tpm *t, TPM2_SE type, TPMA_SESSION attributes, ESYS_TR *ret,
                          struct why *why);
 
+/* counter.c. Extends policy by PolicyNV(counter == generation): in a session, and as a digest. */
+enum outcome tpm_policy_counter(struct tpm *t, ESYS_TR policy, uint32_t index, uint64_t generation, TSS2_RC *ret_rc,
+                                struct why *why);
+enum outcome tpm_policy_counter_digest(struct tpm *t, uint32_t index, uint64_t generation, TPM2B_DIGEST *policy,
+                                       struct why *why);
+
+/* context.c: SHA-256, by the TPM. Only where time does not matter. */
+enum outcome tpm_hash(struct tpm *t, const TPM2B_MAX_BUFFER *data, TPM2B_DIGEST *ret, struct why *why);
+
 /* pcr.c */
 void tpm_pcr_list(const struct pcr_selection *s, TPML_PCR_SELECTION *ret);
 

@@ -33,15 +33,13 @@ static enum outcome refuse_unextended(const struct pcr_selection *pcrs, const ui
 	return OUTCOME_OK;
 }
 
-/* What PolicyPCR compares: the hash over all values. */
-static enum outcome digest_of_pcrs(struct tpm *t, const struct pcr_selection *pcrs, TPM2B_DIGEST *ret,
-                                   struct why *why)
+enum outcome tpm_pcr_digest(struct tpm *t, const struct pcr_selection *pcrs, uint8_t ret[static SEAL_DIGEST_MAX],
+                            size_t *ret_len, struct why *why)
 {
 	uint8_t values[PCRS_MAX];
 	TPM2B_MAX_BUFFER data = { 0 };
-	TPM2B_DIGEST *digest = NULL;
+	TPM2B_DIGEST digest;
 	size_t len;
-	TSS2_RC rc;
 	enum outcome o = tpm_pcr_read(t, pcrs, values, sizeof(values), &len, why);
 
 	if (o == OUTCOME_OK)
@@ -55,12 +53,11 @@ static enum outcome digest_of_pcrs(struct tpm *t, const struct pcr_selection *pc
 	}
 	memcpy(data.buffer, values, len);
 	data.size = (UINT16)len;
-	rc = TPM_CALL(t, Esys_Hash(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &data,
-	                           TPM2_ALG_SHA256, ESYS_TR_RH_NULL, &digest, NULL));
-	if (rc != TSS2_RC_SUCCESS)
-		return tpm_failed(why, rc, "Esys_Hash", "PCRs");
-	*ret = *digest;
-	Esys_Free(digest);
+	o = tpm_hash(t, &data, &digest, why);
+	if (o != OUTCOME_OK)
+		return o;
+	memcpy(ret, digest.buffer, digest.size);
+	*ret_len = digest.size;
 	return OUTCOME_OK;
 }
 
@@ -74,18 +71,19 @@ static TSS2_RC policy_pcr(struct tpm *t, ESYS_TR session, const struct pcr_selec
 	                                  digest, &list));
 }
 
-/* The policy digest for these values, calculated by the TPM in a trial session. */
-static enum outcome trial(struct tpm *t, const struct pcr_selection *pcrs, const TPM2B_DIGEST *digest,
-                          TPM2B_DIGEST *ret, struct why *why)
+/* The policy digest for PCR values that need not be those of now: by the TPM, in a trial session. */
+static enum outcome trial_pcr(struct tpm *t, const struct seal_object *o, TPM2B_DIGEST *ret, struct why *why)
 {
+	TPM2B_DIGEST digest = { .size = (UINT16)o->pcr_digest_len };
 	ESYS_TR session = ESYS_TR_NONE;
 	TPM2B_DIGEST *policy = NULL;
-	enum outcome o = tpm_session(t, TPM2_SE_TRIAL, TPMA_SESSION_CONTINUESESSION, &session, why);
+	enum outcome out = tpm_session(t, TPM2_SE_TRIAL, TPMA_SESSION_CONTINUESESSION, &session, why);
 	TSS2_RC rc;
 
-	if (o != OUTCOME_OK)
-		return o;
-	rc = policy_pcr(t, session, pcrs, digest);
+	if (out != OUTCOME_OK)
+		return out;
+	memcpy(digest.buffer, o->pcr_digest, o->pcr_digest_len);
+	rc = policy_pcr(t, session, &o->pcrs, &digest);
 	if (rc == TSS2_RC_SUCCESS)
 		rc = TPM_CALL(t, Esys_PolicyGetDigest(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
 		                                      ESYS_TR_NONE, &policy));
@@ -143,31 +141,25 @@ static enum outcome create(struct tpm *t, const TPM2B_DIGEST *policy, const stru
 	return o;
 }
 
-enum outcome tpm_seal(struct tpm *t, const struct pcr_selection *pcrs, const struct secret *payload,
-                      struct seal_object *ret, struct why *why)
+enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, struct why *why)
 {
-	TPM2B_DIGEST digest, policy;
-	enum outcome o;
+	TPM2B_DIGEST policy;
+	enum outcome out;
 
-	memset(ret, 0, sizeof(*ret));
-	if (payload->len > 128 || pcrs->mask == 0) { /* MAX_SYM_DATA */
-		why_set(why, WHY_TEXT, 0, "seal", "payload or PCR selection");
+	if (payload->len > 128 || o->pcrs.mask == 0 || o->pcr_digest_len == 0 || o->counter == 0) { /* MAX_SYM_DATA */
+		why_set(why, WHY_TEXT, 0, "seal", "payload, PCR selection or counter");
 		return OUTCOME_BROKEN;
 	}
-	o = tpm_find_srk(t, NULL, 0, why);
-	if (o == OUTCOME_OK)
-		o = digest_of_pcrs(t, pcrs, &digest, why);
-	if (o == OUTCOME_OK)
-		o = trial(t, pcrs, &digest, &policy, why);
-	if (o == OUTCOME_OK)
-		o = create(t, &policy, payload, ret, why);
-	if (o != OUTCOME_OK)
-		return o;
-	ret->parent = t->srk_transient ? TPM2_RH_OWNER : 0x81000001;
-	ret->pcrs = *pcrs;
-	ret->pcr_digest_len = digest.size <= SEAL_DIGEST_MAX ? digest.size : 0;
-	memcpy(ret->pcr_digest, digest.buffer, ret->pcr_digest_len);
-	return OUTCOME_OK;
+	o->public_len = o->private_len = 0;
+	out = tpm_find_srk(t, NULL, 0, why);
+	if (out == OUTCOME_OK)
+		out = trial_pcr(t, o, &policy, why);
+	if (out == OUTCOME_OK)
+		out = tpm_policy_counter_digest(t, o->counter, o->generation, &policy, why);
+	if (out == OUTCOME_OK)
+		out = create(t, &policy, payload, o, why);
+	o->parent = t->srk_transient ? TPM2_RH_OWNER : 0x81000001;
+	return out;
 }
 
 static enum outcome load(struct tpm *t, const struct seal_object *o, ESYS_TR *ret, struct why *why)
@@ -213,6 +205,10 @@ static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS
 	if (out != OUTCOME_OK)
 		return out;
 	*ret_rc = policy_pcr(t, session, &o->pcrs, &as_they_are);
+	if (*ret_rc == TSS2_RC_SUCCESS)
+		out = tpm_policy_counter(t, session, o->counter, o->generation, ret_rc, why);
+	if (out != OUTCOME_OK)
+		return tpm_flush(t, &session), out;
 	if (*ret_rc == TSS2_RC_SUCCESS) {
 		operation = "Esys_Unseal";
 		*ret_rc = TPM_CALL(t, Esys_Unseal(t->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data));

@@ -9,6 +9,7 @@
 #include "core/seal.h"
 #include "core/why.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tpm;
@@ -23,12 +24,29 @@ void tpm_close(struct tpm **t); /* flushes what is ours */
 enum outcome tpm_srk(struct tpm *t, uint8_t ret_name[static SEAL_NAME_MAX], size_t *ret_len,
                      struct why *why);
 
-/* Seal payload to the PCRs as they are now. Refuses (REFUSED) a bank the TPM does not have,
- * or whose selected PCRs are all zeros or all ones: the firmware does not extend it. */
-enum outcome tpm_seal(struct tpm *t, const struct pcr_selection *pcrs,
-                      const struct secret *payload, struct seal_object *ret, struct why *why);
+/* The digest that PolicyPCR compares, for the PCRs as they are now. Refuses (REFUSED) a bank the
+ * TPM does not have, or whose selected PCRs are all zeros or all ones: the firmware does not
+ * extend it. */
+enum outcome tpm_pcr_digest(struct tpm *t, const struct pcr_selection *pcrs, uint8_t ret[static SEAL_DIGEST_MAX],
+                            size_t *ret_len, struct why *why);
 
-/* REFUSED: moved PCRs, or the SRK is not the pinned one (srk_name_len 0: not pinned).
+/* Seal payload. o holds what it is bound to: pcrs and pcr_digest (any: they need not be the
+ * PCRs of now), counter and generation (any); the rest of it is filled. */
+enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, struct why *why);
+
+/* A new counter, which has counted once; auth, of COUNTER_AUTH_LEN, is what incrementing asks for.
+ * The owner hierarchy must have no password. */
+enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32_t *ret_index, struct why *why);
+enum outcome tpm_counter_undefine(struct tpm *t, uint32_t index, struct why *why);
+/* Works behind the closed door. */
+enum outcome tpm_counter_increment(struct tpm *t, uint32_t index, const struct secret *auth, struct why *why);
+/* REFUSED behind the closed door; ABSENT: there is no such index. */
+enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, struct why *why);
+/* Nothing that depends on a counter of ours unseals any more until the TPM is reset: every index in
+ * our range is locked. Closing twice is OK, and so is a TPM that has none. */
+enum outcome tpm_door_close(struct tpm *t, struct why *why);
+
+/* REFUSED: moved PCRs, another generation, a closed door, or the SRK is not the pinned one (srk_name_len 0: not pinned).
  * BROKEN: damaged object, lock-out, anything unknown. PCR_CHANGED is tried again with new
  * sessions, at most 8 times. */
 enum outcome tpm_unseal(struct tpm *t, const struct seal_object *o, const uint8_t *srk_name,
@@ -37,6 +55,9 @@ enum outcome tpm_unseal(struct tpm *t, const struct seal_object *o, const uint8_
 /* Current values, one after another in order of PCR number. */
 enum outcome tpm_pcr_read(struct tpm *t, const struct pcr_selection *pcrs, uint8_t *ret,
                           size_t size, size_t *ret_len, struct why *why);
+
+/* Is it the closed door that why tells of? */
+bool tpm_door_is_why(const struct why *why);
 
 /* Milliseconds spent waiting for the TPM's answers since tpm_open. */
 unsigned tpm_busy_ms(const struct tpm *t);

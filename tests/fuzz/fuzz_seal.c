@@ -9,18 +9,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct seal s;
-	size_t pem;
+	static struct seal s;
+	struct seal_pem pem;
 	unsigned line;
 	const char *error;
-	char text[SEAL_FILE_MAX];
+	static char text[SEAL_FILE_MAX];
+	size_t places[SEAL_SLOTS_MAX];
 
-	if (!seal_headers_parse((const char *)data, size, &s, &pem, &line, &error)) {
+	if (!seal_text_parse((const char *)data, size, &s, &pem, &line, &error)) {
 		if (!error)
 			abort();
 		return 0;
 	}
-	if (pem > size || !seal_headers_format(&s, text, sizeof(text)) || !evm_blob_valid(s.evm_blob))
+	if (s.slots == 0 || s.slots > SEAL_SLOTS_MAX || !seal_head_format(&s, text, sizeof(text)) || !evm_blob_valid(s.evm_blob))
+		abort();
+	for (size_t i = 0; i < s.slots; i++)
+		if (pem.offset[i] > size || pem.len[i] > size - pem.offset[i] || !seal_slot_format(&s.slot[i], text, sizeof(text)))
+			abort();
+	if (seal_candidates(&s, STAGE_ENFORCE, s.key_id, places) > s.slots)
 		abort();
 	return 0;
 }

@@ -107,6 +107,7 @@ TSS2_RC __wrap_Esys_Unseal(ESYS_CONTEXT *e, ESYS_TR o, ESYS_TR a, ESYS_TR b, ESY
 
 struct sealed {
 	struct seal_object object;
+	struct secret auth;
 	uint8_t srk[SEAL_NAME_MAX];
 	size_t srk_len;
 	struct secret payload;
@@ -119,8 +120,17 @@ static enum outcome seal(const struct chip *c, const struct pcr_selection *pcrs,
 
 	if (o == OUTCOME_OK)
 		o = tpm_srk(t, s->srk, &s->srk_len, why);
+	s->object.pcrs = *pcrs;
 	if (o == OUTCOME_OK)
-		o = tpm_seal(t, pcrs, &s->payload, &s->object, why);
+		o = tpm_pcr_digest(t, pcrs, s->object.pcr_digest, &s->object.pcr_digest_len, why);
+	if (o == OUTCOME_OK && !s->object.counter) {
+		assert_true(secret_random(&s->auth, COUNTER_AUTH_LEN));
+		o = tpm_counter_define(t, &s->auth, &s->object.counter, why);
+		if (o == OUTCOME_OK)
+			o = tpm_counter_read(t, s->object.counter, &s->object.generation, why);
+	}
+	if (o == OUTCOME_OK)
+		o = tpm_seal(t, &s->payload, &s->object, why);
 	tpm_close(&t);
 	return o;
 }
@@ -240,10 +250,10 @@ static void test_unextended(void **state)
 		{ PCR_BANK_SHA256, 1u << 17 },   /* all ones */
 		{ PCR_BANK_SHA256, 0x95 | 1u << 9 }, /* one of them */
 	};
-	struct sealed s = { .payload.len = PAYLOAD_LEN };
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sealed s = { .payload.len = PAYLOAD_LEN };
 		struct chip c;
 		struct why why = { 0 };
 
@@ -255,6 +265,135 @@ static void test_unextended(void **state)
 		assert_non_null(strstr(why.subject, "PCR"));
 		chip_stop(&c);
 	}
+}
+
+#define WITH_TPM(c, t, why) for (int once = (assert_int_equal(tpm_open((c)->tcti, 1, &(t), why), OUTCOME_OK), 1); once; once = (tpm_close(&(t)), 0))
+
+/* What a firmware does at a reset: PCRs to zero, extended again; READ_STCLEAR ends. */
+static void chip_reset(struct chip *c)
+{
+	TSS2_TCTI_CONTEXT *tcti = NULL;
+	ESYS_CONTEXT *e = NULL;
+	char command[160];
+
+	assert_int_equal(Tss2_TctiLdr_Initialize(c->tcti, &tcti), 0);
+	assert_int_equal(Esys_Initialize(&e, tcti, NULL), 0);
+	assert_int_equal(Esys_Shutdown(e, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_SU_CLEAR), 0);
+	Esys_Finalize(&e);
+	Tss2_TctiLdr_Finalize(&tcti);
+	(void)snprintf(command, sizeof(command), "swtpm_ioctl -i --unix %s/s.ctrl >/dev/null 2>&1", c->dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(Tss2_TctiLdr_Initialize(c->tcti, &tcti), 0);
+	assert_int_equal(Esys_Initialize(&e, tcti, NULL), 0);
+	assert_int_equal(Esys_Startup(e, TPM2_SU_CLEAR), 0);
+	Esys_Finalize(&e);
+	Tss2_TctiLdr_Finalize(&tcti);
+	for (int i = 0; i < 8; i++)
+		extend(c, i);
+}
+
+/* Behind the closed door: no unsealing, by anybody; counting and sealing go on; a reset opens it. */
+static void test_door(void **state)
+{
+	struct chip c;
+	struct sealed s, behind;
+	struct secret back = { 0 };
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint64_t n = 0;
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_door_close(t, &why), OUTCOME_OK);
+		assert_int_equal(tpm_door_close(t, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, s.object.counter, &n, &why), OUTCOME_REFUSED);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	assert_true(tpm_door_is_why(&why));
+	assert_non_null(strstr(why.detail, "door"));
+	assert_int_equal(back.len, 0);
+	/* the next generation, made behind the door */
+	behind = s;
+	behind.object.generation++;
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_seal(t, &behind.payload, &behind.object, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_increment(t, s.object.counter, &s.auth, &why), OUTCOME_OK);
+	}
+	assert_int_equal(unseal(&c, &behind, &back, &why), OUTCOME_REFUSED);
+	chip_reset(&c);
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	assert_non_null(strstr(why.detail, "superseded"));
+	assert_int_equal(unseal(&c, &behind, &back, &why), OUTCOME_OK);
+	assert_true(secret_equal(&back, &s.payload));
+	chip_stop(&c);
+}
+
+/* Counting needs the secret; neither another secret nor a counter made anew brings an old seal back. */
+static void test_ratchet(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 }, wrong = { 0 };
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint64_t before = 0, after = 0;
+	uint32_t again = 0;
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	assert_true(secret_random(&wrong, COUNTER_AUTH_LEN));
+	WITH_TPM(&c, t, &why) {
+		assert_int_not_equal(tpm_counter_increment(t, s.object.counter, &wrong, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, s.object.counter, &before, &why), OUTCOME_OK);
+		assert_true(before == s.object.generation);
+		assert_int_equal(tpm_counter_increment(t, s.object.counter, &s.auth, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, s.object.counter, &after, &why), OUTCOME_OK);
+		assert_true(after == before + 1);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_counter_undefine(t, s.object.counter, &why), OUTCOME_OK);
+		assert_int_equal(tpm_door_close(t, &why), OUTCOME_OK);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_ABSENT);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_counter_define(t, &wrong, &again, &why), OUTCOME_OK);
+		assert_int_equal(again, s.object.counter);
+		assert_int_equal(tpm_counter_read(t, again, &after, &why), OUTCOME_OK);
+		assert_true(after > before);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	assert_int_equal(back.len, 0);
+	chip_stop(&c);
+}
+
+/* Values that are not those of now: another stage's slot. */
+static void test_other_values(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	sealed(&c, &s);
+	extend(&c, 7);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_pcr_digest(t, &s.object.pcrs, s.object.pcr_digest, &s.object.pcr_digest_len, &why), OUTCOME_OK);
+	}
+	chip_reset(&c);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_seal(t, &s.payload, &s.object, &why), OUTCOME_OK);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	extend(&c, 7);
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	chip_stop(&c);
 }
 
 static void test_pcr_changed(void **state)
@@ -386,6 +525,8 @@ int main(void)
 		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_door),      cmocka_unit_test(test_ratchet),
+		cmocka_unit_test(test_other_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

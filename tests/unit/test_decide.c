@@ -25,6 +25,7 @@ static struct state sound(void)
 	};
 	for (int i = 0; i < STEP_COUNT; i++)
 		s.e.outcome[i] = OUTCOME_OK;
+	s.e.key = (struct key_facts){ .useful = TRI_YES, .cmdline = TRI_YES, .root = TRI_YES };
 	return s;
 }
 
@@ -60,6 +61,23 @@ static void must(bool truth, const char *what)
 	fail();
 }
 
+static enum stage floor_of(const struct state *s)
+{
+	return s->c.key_source == KEY_SOURCE_TPM && s->e.key.floor > s->c.floor ? s->e.key.floor : s->c.floor;
+}
+
+static bool authorised(const struct state *s)
+{
+	return s->c.key_source == KEY_SOURCE_TPM && s->e.key.authority == TRI_YES;
+}
+
+static bool closed(const struct state *s)
+{
+	enum outcome o = s->e.outcome[STEP_DOOR];
+
+	return o == OUTCOME_OK || o == OUTCOME_ABSENT || o == OUTCOME_BLOCKED;
+}
+
 static void key_invariants(const struct state *s, const struct decision *d)
 {
 	const struct facts *f = &s->e.facts;
@@ -67,11 +85,16 @@ static void key_invariants(const struct state *s, const struct decision *d)
 	must(s->e.outcome[STEP_UNSEAL] == OUTCOME_OK, "a key that was not unsealed is used");
 	must(d->want_key, "a key that was not to be asked for is used");
 	must(s->c.key_source != KEY_SOURCE_NONE, "a key is used that the configuration does not have");
-	must(d->stage >= STAGE_FIX && d->stage >= s->c.floor, "the key is used below fix or the floor");
+	must(d->stage >= STAGE_FIX, "the key is used below fix");
+	must(d->stage >= floor_of(s) || authorised(s), "the key is used below the floor without authority");
+	must(s->c.key_source != KEY_SOURCE_TPM || closed(s), "the key is used with the door open");
+	must(!s->l.rescue, "the key is used for a rescue");
+	if (s->c.key_source == KEY_SOURCE_TPM && floor_of(s) >= STAGE_ENFORCE && !authorised(s))
+		must(s->e.key.cmdline == TRI_YES && s->e.key.root == TRI_YES, "the key for another command line or root");
 	must(f->appraise == stage_appraise(d->stage), "the key is used in another mode than the stage's");
 	must(f->hazard_bpf == TRI_NO && f->hazard_integrity == TRI_NO, "the key is used where it crashes");
 	must(f->evm == TRI_YES && f->evm_active == TRI_NO && f->key_encrypted == TRI_YES, "no EVM to key");
-	must(f->evm_fix == TRI_NO || (d->stage == STAGE_FIX && s->c.floor <= STAGE_FIX), "evm=fix and the key");
+	must(f->evm_fix == TRI_NO || (d->stage == STAGE_FIX && floor_of(s) <= STAGE_FIX), "evm=fix and the key");
 	must(f->ima == TRI_YES && f->policy_writable == TRI_YES, "the key without a policy to come");
 }
 
@@ -97,14 +120,18 @@ static void verdict_invariants(const struct state *s, const struct decision *d)
 {
 	if (d->verdict == VERDICT_STOP) {
 		must(!d->use_key && !d->use_certs && !d->load_policy, "stopped, and something is used");
-		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || d->stage < s->c.floor ||
-		     (d->cause == CAUSE_FACTS && s->c.floor == STAGE_ENFORCE), "a low stage stops");
+		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || d->stage < floor_of(s) || s->l.rescue ||
+		     !closed(s) || (d->cause == CAUSE_FACTS && floor_of(s) == STAGE_ENFORCE), "a low stage stops");
+		must(d->action != ACTION_FALLBACK || s->e.reboots < REBOOTS_MAX, "it could reboot for ever");
+		if (s->c.key_source == KEY_SOURCE_TPM && !closed(s))
+			must(d->cause == CAUSE_DOOR && d->action == ACTION_POWEROFF, "an open door, and not off");
 		must(d->cause != CAUSE_HAZARD_BPF && d->cause != CAUSE_HAZARD_INTEGRITY, "a hazard stops");
 	}
 	if (d->verdict == VERDICT_ADMIT) {
 		must(d->cause == CAUSE_NONE || (d->cause == CAUSE_STAGE_OFF && d->stage == STAGE_OFF),
 		     "admitted with a cause");
-		must(d->stage >= s->c.floor, "admitted below the floor");
+		must(d->stage >= floor_of(s) || authorised(s), "admitted below the floor");
+		must(s->c.key_source != KEY_SOURCE_TPM || closed(s), "admitted with the door open");
 		must(d->stage == STAGE_OFF || d->load_policy, "admitted without its policy");
 		must(d->stage < STAGE_FIX || d->use_key || s->c.key_source == KEY_SOURCE_NONE,
 		     "admitted without its key");
@@ -135,17 +162,17 @@ static void judge(const struct state *s)
 	if (d.load_policy)
 		policy_invariants(s, &d);
 	if (d.use_certs)
-		must(d.stage >= s->c.floor && d.stage >= STAGE_FIX, "certificates below the floor");
+		must((d.stage >= floor_of(s) || authorised(s)) && d.stage >= STAGE_FIX, "certificates below the floor");
 	verdict_invariants(s, &d);
 	final_invariants(s, &d);
 }
 
 static void set_waivers(struct config *c, int bits)
 {
-	c->on_key_absent = bits & 1;
-	c->on_key_refused = bits >> 1 & 1;
-	c->on_preflight = bits >> 2 & 1;
-	c->on_policy = bits >> 3 & 1;
+	c->on_key_absent = (enum on_failure)(bits & 1);
+	c->on_key_refused = (enum on_failure)(bits >> 1 & 1);
+	c->on_preflight = (enum on_failure)(bits >> 2 & 1);
+	c->on_policy = (enum on_failure)(bits >> 3 & 1);
 }
 
 static void walk_outcomes(struct state *s)
@@ -223,6 +250,26 @@ static int pick(int below)
 	return (int)((seed >> 16) % (unsigned)below);
 }
 
+static void random_key_facts(struct state *s)
+{
+	enum tri *tris[] = { &s->e.key.useful, &s->e.key.authority, &s->e.key.cmdline, &s->e.key.root };
+
+	s->c.on_stop = (enum action)pick(ACTION_COUNT);
+	s->e.reboots = (unsigned)pick(REBOOTS_MAX + 2);
+	s->l.rescue = pick(8) == 0;
+	s->l.trial = pick(4) == 0;
+	s->e.key.floor = (enum stage)pick(STAGE_COUNT);
+	for (size_t i = 0; i < ROWS(tris); i++)
+		if (pick(3) == 0)
+			*tris[i] = (enum tri)pick(3);
+	if (pick(4) == 0) {
+		s->c.on_key_absent = (enum on_failure)pick(5);
+		s->c.on_key_refused = (enum on_failure)pick(5);
+		s->c.on_preflight = (enum on_failure)pick(5);
+		s->c.on_policy = (enum on_failure)pick(5);
+	}
+}
+
 static struct state random_state(void)
 {
 	struct state s = sound();
@@ -239,6 +286,7 @@ static struct state random_state(void)
 		s.e.facts.appraise = (enum appraise)pick(APPRAISE_COUNT);
 	for (int i = STEP_UNSEAL; i <= STEP_PREFLIGHT; i++)
 		s.e.outcome[i] = pick(2) ? OUTCOME_OK : (enum outcome)pick(OUTCOME_COUNT);
+	random_key_facts(&s);
 	return s;
 }
 
@@ -305,6 +353,125 @@ static void test_unknown_is_not_ok(void **state)
 	}
 }
 
+/* Every combination of what seal, payload and person say, at every stage and floor, and every outcome of
+ * unseal and door. */
+static void test_key_facts(void **state)
+{
+	struct state s = sound();
+
+	(void)state;
+	for (int stage = STAGE_OFF; stage < STAGE_COUNT; stage++)
+		for (int config = STAGE_OFF; config < STAGE_COUNT; config++)
+			for (int sealed = STAGE_UNSET; sealed < STAGE_COUNT; sealed++)
+				for (int tris = 0; tris < 81; tris++)
+					for (int outcomes = 0; outcomes < OUTCOME_COUNT * OUTCOME_COUNT; outcomes++)
+						for (int rest = 0; rest < 16; rest++) {
+							s.l.stage = (enum stage)stage;
+							s.l.rescue = rest & 1;
+							s.l.trial = rest >> 1 & 1;
+							s.e.reboots = rest >> 2 & 1 ? REBOOTS_MAX : 0;
+							s.c.on_stop = rest >> 3 ? ACTION_FALLBACK : ACTION_RESCUE;
+							s.c.floor = (enum stage)config;
+							s.e.facts.appraise = stage >= STAGE_FIX ? stage_appraise((enum stage)stage) : APPRAISE_ENFORCE;
+							s.e.key = (struct key_facts){
+								.floor = (enum stage)sealed, .useful = (enum tri)(tris % 3),
+								.authority = (enum tri)(tris / 3 % 3), .cmdline = (enum tri)(tris / 9 % 3),
+								.root = (enum tri)(tris / 27),
+							};
+							s.e.outcome[STEP_UNSEAL] = (enum outcome)(outcomes % OUTCOME_COUNT);
+							s.e.outcome[STEP_DOOR] = (enum outcome)(outcomes / OUTCOME_COUNT);
+							judge(&s);
+						}
+}
+
+/* A permit that could not be used up does not open anything. */
+static void test_ratchet(void **state)
+{
+	(void)state;
+	for (int o = 0; o < OUTCOME_COUNT; o++) {
+		struct state s = sound();
+		struct stance st = stance_of(&s);
+		struct decision d, f;
+
+		s.l.stage = STAGE_FIX;
+		s.e.facts.appraise = APPRAISE_FIX;
+		s.e.key.floor = STAGE_ENFORCE;
+		assert_int_equal(ask(&s).cause, CAUSE_BELOW_FLOOR);
+		s.e.key.authority = TRI_YES;
+		d = ask(&s);
+		assert_int_equal(d.verdict, VERDICT_ADMIT);
+		s.e.outcome[STEP_RATCHET] = (enum outcome)o;
+		f = decide_final(&d, &st, &s.e);
+		assert_int_equal(f.verdict, o == OUTCOME_OK || o == OUTCOME_BLOCKED ? VERDICT_ADMIT : VERDICT_DEGRADED);
+		if (f.verdict != VERDICT_ADMIT)
+			assert_false(decide_policy(&d, &st, &s.e)); /* fix without a paid permit labels nothing */
+	}
+}
+
+/* What a stop is: the cause's own word, a trial's way back, and never a reboot without an end. */
+static void test_actions(void **state)
+{
+	struct state s = sound();
+
+	(void)state;
+	s.e.outcome[STEP_UNSEAL] = OUTCOME_REFUSED;
+	for (int on = ON_FAILURE_STOP; on <= ON_FAILURE_FALLBACK; on++)
+		for (int general = 0; general < ACTION_COUNT; general++)
+			for (unsigned reboots = 0; reboots < REBOOTS_MAX + 2; reboots++) {
+				static const enum action own[] = { 0, 0, ACTION_RESCUE, ACTION_POWEROFF, ACTION_FALLBACK };
+				enum action want = on == ON_FAILURE_STOP ? (enum action)general : own[on];
+				struct decision d;
+
+				s.c.on_key_refused = (enum on_failure)on;
+				s.c.on_stop = (enum action)general;
+				s.e.reboots = reboots;
+				d = ask(&s);
+				assert_int_equal(d.verdict, on == ON_FAILURE_DEGRADE ? VERDICT_DEGRADED : VERDICT_STOP);
+				if (d.verdict != VERDICT_STOP)
+					continue;
+				if (want == ACTION_FALLBACK && reboots >= REBOOTS_MAX)
+					want = ACTION_RESCUE;
+				assert_int_equal(d.action, want);
+			}
+	s = sound();
+	s.e.outcome[STEP_PREFLIGHT] = OUTCOME_REFUSED;
+	assert_int_equal(ask(&s).action, ACTION_RESCUE);
+	s.l.trial = true;
+	assert_int_equal(ask(&s).action, ACTION_FALLBACK);
+	s.e.reboots = REBOOTS_MAX;
+	assert_int_equal(ask(&s).action, ACTION_RESCUE);
+}
+
+/* The recovery key is asked for where it would help, and where somebody may stand. */
+static void test_ask(void **state)
+{
+	struct state s = sound();
+	struct stance st = stance_of(&s);
+	struct decision d;
+
+	(void)state;
+	d = ask(&s);
+	assert_false(decide_ask(&d, &st));
+	s.e.outcome[STEP_UNSEAL] = OUTCOME_REFUSED;
+	d = ask(&s);
+	assert_true(decide_ask(&d, &st));
+	s.c.ask = ANSWER_NO;
+	assert_false(decide_ask(&d, &st));
+	s.c.ask = ANSWER_YES;
+	s.l.trial = true;
+	d = ask(&s);
+	assert_false(decide_ask(&d, &st)); /* it falls back by itself */
+	s.l.trial = false;
+	s.e.outcome[STEP_UNSEAL] = OUTCOME_OK;
+	s.e.outcome[STEP_PREFLIGHT] = OUTCOME_REFUSED;
+	d = ask(&s);
+	assert_false(decide_ask(&d, &st)); /* no key mends a wrong label */
+	s.l.rescue = true;
+	d = ask(&s);
+	assert_int_equal(d.cause, CAUSE_RESCUE);
+	assert_false(decide_ask(&d, &st));
+}
+
 static void test_nothing_denies(void **state)
 {
 	const struct stance nobody = { 0 };
@@ -313,7 +480,8 @@ static void test_nothing_denies(void **state)
 
 	(void)state;
 	assert_int_equal(d.verdict, VERDICT_STOP);
-	assert_int_equal(d.cause, CAUSE_CONFIG);
+	assert_int_equal(d.cause, CAUSE_DOOR);
+	assert_int_equal(d.action, ACTION_POWEROFF);
 	assert_false(d.use_key || d.use_certs || d.load_policy);
 	assert_false(decide_want_key(&nobody, &nothing));
 	assert_int_equal(decide_final(&d, &nobody, &nothing).verdict, VERDICT_STOP);
@@ -422,7 +590,8 @@ static void test_command_line_that_cannot_be_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_denies),
+		cmocka_unit_test(test_key_facts), cmocka_unit_test(test_ratchet),
+		cmocka_unit_test(test_actions), cmocka_unit_test(test_ask), cmocka_unit_test(test_nothing_denies),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_worse_is_never_better),

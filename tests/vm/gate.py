@@ -589,8 +589,9 @@ def no_systemd_stop(kernel, work):
     """without systemd, a damaged seal: the hook does not let the boot go on"""
     r = boot(kernel, work, initramfs=os.path.join(m.CACHE, "initramfs-%s-nosystemd.cpio" % kernel),
              files={"etc/imagate/seal.pem": "nonsense\n"}, cmdline=ENFORCE + "rd.shell=1",
-             until=lambda text: "the boot was stopped" in text or HOST_UP in text)
+             until=lambda text: "powering off in ten" in text or HOST_UP in text)
     check(r, "imagate: STOPPED" in r.console and HOST_UP not in r.console, "the boot went on")
+    check(r, "nobody can be let in" in r.console, "a shell without the recovery key")
     return r
 
 

@@ -4,6 +4,7 @@ cases start from. Kept in the cache, made again when imagate or the image change
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 
 import machine as m
@@ -35,10 +36,17 @@ class Golden:
         self.disk = os.path.join(self.dir, "disk.qcow2")
         self.tpm = os.path.join(self.dir, "tpm")
         self.seal_path = os.path.join(self.dir, "seal.pem")
+        self.recovery_path = os.path.join(self.dir, "recovery")
 
     @property
     def seal(self):
         with open(self.seal_path) as f:
+            return f.read()
+
+    @property
+    def recovery(self):
+        """The recovery key, as 'imagate seal' showed it."""
+        with open(self.recovery_path) as f:
             return f.read()
 
     def conf(self, **changes):
@@ -53,9 +61,19 @@ class Golden:
 def conf(stage="enforce", floor="fix", extra="", **sections):
     text = "[gate]\nstage = %s\nfloor = %s\n" % (stage, floor)
     text += sections.pop("gate", "")
+    # most cases have nobody to ask
+    recovery = sections.pop("recovery", "")
+    sections["recovery"] = recovery if "ask" in recovery else "ask = no\n" + recovery
     for name, body in sections.items():
         text += "[%s]\n%s\n" % (name, body)
     return text + extra
+
+
+def recovery_key(r):
+    keys = re.findall(r"^ +((?:[cbdefghijklnrtuv]{8}-){7}[cbdefghijklnrtuv]{8})$", r.agent, re.M)
+    if len(keys) != 1:
+        raise m.Failure("imagate seal did not show one recovery key\n" + r.agent)
+    return keys[0]
 
 
 def _inputs(kernel):
@@ -94,6 +112,8 @@ def _make(g, say):
         raise m.Failure("imagate seal failed\n" + r.agent + r.console[-2000:])
     with open(g.seal_path, "w") as f:
         f.write(seal)
+    with open(g.recovery_path, "w") as f:
+        f.write(recovery_key(r))
     say("%s: second boot, stage fix: imagate label" % g.kernel)
     r = m.Machine(g.kernel, line, disk=g.disk, tpm=g.tpm, script=LABEL, keep=True,
                   overlay={"etc/imagate/seal.pem": seal}, timeout=600).run()

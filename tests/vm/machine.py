@@ -2,8 +2,10 @@
 away, a script it runs once it is up, and what came out of both serial lines."""
 
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -156,12 +158,14 @@ class Machine:
     agent, in the host system or, where the boot stops, in the initramfs."""
 
     def __init__(self, kernel, cmdline="", disk=None, overlay=None, tpm=None, script="", keep=False,
-                 initramfs=None, timeout=TIMEOUT, until=None, firmware=None, name="vm", extra_cpio=()):
+                 initramfs=None, timeout=TIMEOUT, until=None, firmware=None, name="vm", extra_cpio=(),
+                 answers=()):
         self.kernel, self.cmdline, self.disk, self.tpm = kernel, cmdline, disk, tpm
         self.overlay, self.script, self.keep = dict(overlay or {}), script, keep
         self.initramfs = initramfs or os.path.join(CACHE, "initramfs-%s.cpio" % kernel)
         self.timeout, self.until, self.firmware, self.name = timeout, until, firmware, name
         self.extra_cpio = extra_cpio
+        self.answers = list(answers)  # (pattern, text): typed at the console when the pattern appears, in order
 
     def run(self):
         r = self._run_once()
@@ -237,7 +241,9 @@ class Machine:
             args = ["qemu-system-x86_64", "-machine", "q35,sata=off,smbus=off,vmport=off", "-cpu",
                     "qemu64,-svm,+rdrand", "-accel", "tcg", "-smp", "1", "-m", "1024",
                     "-nodefaults", "-display", "none", "-no-reboot",
-                    "-serial", "file:" + os.path.join(work, "console"),
+                    "-chardev", "socket,id=con,server=on,wait=off,path=%s,logfile=%s" % (
+                        os.path.join(work, "con.sock"), os.path.join(work, "console")),
+                    "-serial", "chardev:con",
                     "-serial", "file:" + os.path.join(work, "agent")]
             args += self._boot_args(work) + self._disks(work)
             if self.tpm:
@@ -253,6 +259,20 @@ class Machine:
                     tpm.wait()
             if not os.environ.get("VM_KEEP"):
                 shutil.rmtree(work, ignore_errors=True)
+
+    def _answer(self, text, work):
+        """Types what is asked for. A pattern counts once, behind what was answered before."""
+        at = getattr(self, "answered", 0)
+        if not self.answers:
+            return
+        hit = re.search(self.answers[0][0], text[at:])
+        if not hit:
+            return
+        if not getattr(self, "keyboard", None):
+            self.keyboard = socket.socket(socket.AF_UNIX)
+            self.keyboard.connect(os.path.join(work, "con.sock"))
+        self.keyboard.sendall(self.answers.pop(0)[1].encode())
+        self.answered = at + hit.end()
 
     def _watch(self, args, work):
         start = time.time()
@@ -275,6 +295,7 @@ class Machine:
             now = time.time() - start
             text = read("console")
             spoke = spoke or "Linux version" in text
+            self._answer(text, work)
             if self.until and self.until(text):
                 break
             if now > self.timeout or (not spoke and now > BOOT_GRACE):

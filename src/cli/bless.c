@@ -1,0 +1,100 @@
+/* imagate bless: this boot is good. Run by imagate-bless.service after boot-complete.target. */
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/log.h"
+#include "cli/asking.h"
+#include "cli/evidence.h"
+#include "cli/grubfile.h"
+#include "cli/promote.h"
+#include "cli/sealing.h"
+#include "cli/verb.h"
+#include "gate/rootstate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The trial's count; the floor is asked for before the boot loader is told that the trial is over, so that
+ * a power cut leaves one boot of trial more, not one of floor less. */
+static int bless_trial(const struct record *r, const struct config *c)
+{
+	char block[GRUBENV_LEN];
+	struct rollout now;
+	bool raise;
+	int e = grubfile_read("/", block);
+
+	if (e == -ENOENT)
+		return IMAGATE_OK; /* no GRUB: nothing is on trial */
+	if (e == 0) {
+		rollout_read(block, &now);
+		rollout_bless(&now, r->decision.stage, c, &raise);
+		if (raise && r->evidence.key.floor < now.stage && asking_store(STAGE_UNSET, now.stage) != IMAGATE_OK)
+			return IMAGATE_FAILED;
+		if (raise)
+			log_notice("stage %s has proven itself; the floor rises to it with the next boot", stage_name(now.stage));
+		e = rollout_write(&now, block) ? grubfile_write("/", block) : -ENOSPC;
+	}
+	if (e == 0)
+		return IMAGATE_OK;
+	log_error("GRUB's environment block: %s", e == -EBADMSG ? "damaged: make it anew with 'grub-editenv - create'"
+	                                                        : strerror(-e));
+	return IMAGATE_FAILED;
+}
+
+static int bless(void)
+{
+	static struct record r;
+	static struct config c;
+	struct boot_evidence e;
+	struct why why = { 0 };
+	int code, k;
+
+	if (!evidence_record(&r))
+		return IMAGATE_FAILED;
+	if (r.decision.verdict != VERDICT_ADMIT) {
+		log_error("this boot was not admitted (%s): it is not blessed", cause_name(r.decision.cause));
+		return IMAGATE_NOT_ADMITTED;
+	}
+	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, &why) != OUTCOME_OK)
+		return sealing_failed("configuration", &why);
+	if (file_exists(AT_FDCWD, "/run/imagate/blessed"))
+		return IMAGATE_OK;
+	if (unlink(BOOT_REBOOTS_PATH) < 0 && errno != ENOENT) {
+		log_error("%s: %s", BOOT_REBOOTS_PATH, strerror(errno));
+		return IMAGATE_FAILED;
+	}
+	evidence_now(&r, &e);
+	e.good = true;
+	k = evidence_keep(&e);
+	if (k < 0)
+		log_error("%s: %s", EVIDENCE_PATH, strerror(-k));
+	code = bless_trial(&r, &c);
+	if (code != IMAGATE_OK)
+		return code;
+	k = file_write_atomic(AT_FDCWD, "/run/imagate/blessed", "", 0, 0644);
+	if (k < 0) {
+		log_error("/run/imagate/blessed: %s", strerror(-k));
+		return IMAGATE_FAILED;
+	}
+	return c.automatic == ANSWER_YES ? promote_if_shown(&r, &c, true) : IMAGATE_OK;
+}
+
+static int run(const struct verb *self, int argc, char **argv)
+{
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+		return verb_help(self);
+	return argc > 1 ? verb_extra(self, argv[1]) : bless();
+}
+
+const struct verb verb_bless = {
+	.name = "bless",
+	.summary = "this boot is good (imagate-bless.service)",
+	.help = "usage: imagate bless\n"
+	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence,\n"
+	        "counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
+	        "boot's gate to raise the floor. With automatic = yes it promotes what may be promoted.\n"
+	        "Exit status: 0 done, 1 this boot was not admitted, 2 usage, 3 failed.\n",
+	.run = run,
+};

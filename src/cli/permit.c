@@ -1,0 +1,78 @@
+/* imagate permit: one boot in a stage that the floor forbids. */
+#include "base/log.h"
+#include "cli/asking.h"
+#include "cli/grubfile.h"
+#include "cli/verb.h"
+#include "core/rollout.h"
+#include "gate/boot.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The boot loader's part: without it the permit is there all the same. */
+static void point_grub_at(enum stage s)
+{
+	char block[GRUBENV_LEN];
+	struct rollout r;
+	int e = grubfile_read("/", block);
+
+	if (e == 0) {
+		rollout_read(block, &r);
+		r.once = s;
+		e = rollout_write(&r, block) ? grubfile_write("/", block) : -ENOSPC;
+	}
+	if (e == 0)
+		(void)printf("The next boot runs in the stage %s, once.\n", stage_name(s));
+	else
+		(void)printf("GRUB's environment could not be set (%s): boot with imagate.stage=%s ima_appraise=%s by hand.\n",
+		             strerror(-e), stage_name(s), appraise_name(stage_appraise(s)));
+}
+
+static int run(const struct verb *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "once", no_argument, NULL, 'o' }, { "withdraw", no_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	enum stage s;
+	int code;
+
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+		switch (c) {
+		case 'o': break; /* there is no other kind */
+		case 'h': return verb_help(self);
+		case 'w':
+			if (unlink(BOOT_REQUEST_PATH) < 0 && errno != ENOENT) {
+				log_error("%s: %s", BOOT_REQUEST_PATH, strerror(errno));
+				return IMAGATE_FAILED;
+			}
+			return IMAGATE_OK;
+		default: return verb_usage(self);
+		}
+	}
+	if (optind + 1 != argc)
+		return verb_usage(self);
+	s = stage_from_name(argv[optind]);
+	if (s != STAGE_FIX && s != STAGE_AUDIT) {
+		log_error("a permit is for fix or audit: lower stages run without the key and need none");
+		return IMAGATE_USAGE;
+	}
+	code = asking_store(s, STAGE_UNSET);
+	if (code == IMAGATE_OK)
+		point_grub_at(s);
+	return code;
+}
+
+const struct verb verb_permit = {
+	.name = "permit",
+	.summary = "allow the next boot a stage below the floor, once",
+	.help = "usage: imagate permit fix|audit [--once]\n"
+	        "       imagate permit --withdraw\n"
+	        "From the running, verified system: the next boot may run in this stage with the key although\n"
+	        "the floor is above it. It is used up by that boot, before the key is used, by counting up in the\n"
+	        "TPM: it cannot be used again, copied or kept.\n"
+	        "Exit status: 0 done, 2 usage, 3 this boot was not verified, or nothing could be written.\n",
+	.run = run,
+};

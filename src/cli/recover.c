@@ -1,0 +1,134 @@
+/* imagate recover: the key that is there, by the recovery key, sealed to this machine as it is now. */
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "cli/sealing.h"
+#include "cli/verb.h"
+#include "core/recoverykey.h"
+#include "crypto/crypto.h"
+#include "gate/ask.h"
+#include "gate/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct wish {
+	const char *root, *tcti;
+	enum stage floor;
+};
+
+static enum outcome read_seal(const char *path, struct seal *s, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	int r = file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len);
+
+	if (r == 0)
+		return seal_file_parse(path, text, len, s, why);
+	why_set(why, WHY_ERRNO, -r, "read", path);
+	return OUTCOME_BROKEN;
+}
+
+/* From a pipe where there is one (a script that has it from its own safe), from the person otherwise. */
+static bool get_master(const struct seal *s, struct secret *master)
+{
+	SECRET text = { 0 };
+	SECRET key = { 0 };
+	unsigned wrong;
+	ssize_t n;
+
+	if (isatty(STDIN_FILENO))
+		return ask_until_right(s, s->key_id, master, &wrong);
+	n = read(STDIN_FILENO, text.bytes, sizeof(text.bytes));
+	if (n > 0 && recovery_key_parse((const char *)text.bytes, (size_t)n, key.bytes)) {
+		key.len = RECOVERY_KEY_LEN;
+		if (recovery_open(&key, s->recovery, s->key_id, master, NULL) == OUTCOME_OK)
+			return true;
+	}
+	return false;
+}
+
+static int recover(const struct wish *w)
+{
+	static struct config c;
+	static struct seal s;
+	static char config[PATH_MAX], path[PATH_MAX];
+	SECRET master = { 0 };
+	SECRET payload = { 0 };
+	struct why why = { 0 };
+	struct sealing g = { .config = &c, .tcti = w->tcti, .root = w->root, .path = path };
+
+	(void)snprintf(config, sizeof(config), "%s%s", strcmp(w->root, "/") ? w->root : "", BOOT_CONFIG_PATH);
+	if (ini_config_load(AT_FDCWD, config, &c, &why) != OUTCOME_OK)
+		return sealing_failed("configuration", &why), IMAGATE_USAGE;
+	(void)snprintf(path, sizeof(path), "%s%s", strcmp(w->root, "/") ? w->root : "", c.seal);
+	if (read_seal(path, &s, &why) != OUTCOME_OK)
+		return sealing_failed("no seal to recover", &why), IMAGATE_USAGE;
+	g.floor = w->floor != STAGE_UNSET ? w->floor : s.slots ? seal_floor(&s) : c.floor;
+	if (g.floor < c.floor)
+		g.floor = c.floor;
+	(void)secret_harden_process(); /* best effort: said by seal */
+	if (!get_master(&s, &master)) {
+		log_error("that is not the recovery key of %s; nothing was changed", path);
+		return IMAGATE_FAILED;
+	}
+	if (sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
+		return sealing_failed("the key is right, and could not be sealed to this TPM; nothing was changed. Without a TPM "
+		                      "the gate takes the recovery key at each boot", &why);
+	if (sealing_store(&g, &s, &payload) != IMAGATE_OK)
+		return IMAGATE_FAILED;
+	sealing_say(&g, &s);
+	return IMAGATE_OK;
+}
+
+static int run(const struct verb *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, 'r' }, { "tcti", required_argument, NULL, 't' },
+		{ "floor", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	struct wish w = { .root = "/" };
+
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+		switch (c) {
+		case 'r': w.root = optarg; break;
+		case 't': w.tcti = optarg; break;
+		case 'h': return verb_help(self);
+		case 'f':
+			w.floor = stage_from_name(optarg);
+			if (w.floor != STAGE_UNSET)
+				break;
+			log_error("--floor: off, measure, fix, audit or enforce");
+			return IMAGATE_USAGE;
+		default: return verb_usage(self);
+		}
+	}
+	if (optind < argc)
+		return verb_extra(self, argv[optind]);
+	if (strlen(w.root) > PATH_MAX - 256) {
+		log_error("--root: the path is too long");
+		return IMAGATE_USAGE;
+	}
+	return recover(&w);
+}
+
+const struct verb verb_recover = {
+	.name = "recover",
+	.summary = "with the recovery key: seal the key that is there to this machine again",
+	.help = "usage: imagate recover [--root DIR] [--floor STAGE] [--tcti TCTI]\n"
+	        "After a change of firmware, boot loader or command line, a cleared or another TPM: asks for\n"
+	        "the recovery key (or reads it from standard input where that is no terminal) and seals the\n"
+	        "same master key to the TPM, command line and root as they are now. Labels stay valid. The\n"
+	        "old seal dies with its counter. Afterwards: dracut -f.\n"
+	        "  --root DIR      the system's root, from a rescue shell: /sysroot\n"
+	        "  --floor STAGE   the new floor; the old one's otherwise\n"
+	        "Exit status: 0 done, 2 usage, configuration or no seal, 3 failed and nothing was changed.\n",
+	.run = run,
+};

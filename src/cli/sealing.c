@@ -1,0 +1,224 @@
+#include "cli/sealing.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/verb.h"
+#include "core/advice.h"
+#include "crypto/crypto.h"
+#include "gate/binding.h"
+#include "kernel/keyring.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct tpm_scope {
+	struct tpm *t;
+};
+static void tpm_scope_end(struct tpm_scope *s)
+{
+	tpm_close(&s->t);
+}
+#define TPM_SCOPE __attribute__((cleanup(tpm_scope_end))) struct tpm_scope
+
+int sealing_failed(const char *doing, const struct why *why)
+{
+	char text[512];
+
+	why_format(why, text, sizeof(text));
+	log_error("%s: %s", doing, text);
+	return IMAGATE_FAILED;
+}
+
+/* What the slot is bound to, in it and in the record that is sealed. */
+static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
+                         struct why *why)
+{
+	struct why ignored = { 0 };
+	enum outcome o;
+
+	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
+	o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
+	if (o == OUTCOME_OK)
+		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
+	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
+	r->floor = g->floor;
+	/* a root without a UUID is not bound to */
+	if (binding_root(g->root, r->root, &ignored) != OUTCOME_OK)
+		memset(r->root, 0, ROOT_ID_LEN);
+	return o;
+}
+
+enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct secret *master,
+                          struct secret *ret_payload, struct why *why)
+{
+	SECRET auth = { 0 };
+	TPM_SCOPE tpm = { 0 };
+	struct seal_record r = { 0 };
+	struct seal_slot *slot = &s->slot[0];
+	enum outcome o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
+
+	if (o == OUTCOME_OK)
+		o = tpm_srk(tpm.t, s->srk_name, &s->srk_name_len, why);
+	if (o == OUTCOME_OK)
+		o = bind(g, tpm.t, slot, &r, why);
+	if (o == OUTCOME_OK && !secret_random(&auth, COUNTER_AUTH_LEN)) {
+		why_set(why, WHY_ERRNO, errno, "getrandom", "counter's secret");
+		o = OUTCOME_BROKEN;
+	}
+	if (o == OUTCOME_OK)
+		o = tpm_counter_define(tpm.t, &auth, &slot->object.counter, why);
+	if (o != OUTCOME_OK)
+		return o;
+	o = tpm_counter_read(tpm.t, slot->object.counter, &slot->object.generation, why);
+	r.generation = slot->object.generation;
+	memcpy(r.master, master->bytes, MASTER_KEY_LEN);
+	memcpy(r.counter_auth, auth.bytes, COUNTER_AUTH_LEN);
+	payload_build(&r, ret_payload->bytes);
+	ret_payload->len = PAYLOAD_LEN;
+	explicit_bzero(&r, sizeof(r));
+	if (o == OUTCOME_OK)
+		o = tpm_seal(tpm.t, ret_payload, &slot->object, why);
+	if (o != OUTCOME_OK)
+		(void)tpm_counter_undefine(tpm.t, slot->object.counter, NULL); /* nothing hangs on it */
+	s->slots = o == OUTCOME_OK;
+	return o;
+}
+
+static enum outcome not_the_same(struct why *why, const char *path)
+{
+	why_set(why, WHY_TEXT, 0, "compare", path);
+	why_detail(why, "what was unsealed is not what was sealed");
+	return OUTCOME_BROKEN;
+}
+
+/* What lies on the disk, by the gate's own path: parse, unseal in a new connection, compare, load in the
+ * kernel, open the blob. */
+static enum outcome prove(const struct sealing *g, const char *path, const struct secret *payload, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	SECRET again = { 0 };
+	SECRET master = { 0 };
+	SECRET evm_key = { 0 };
+	TPM_SCOPE tpm = { 0 };
+	static struct seal s;
+	struct seal_record r;
+	uint8_t id[KEY_ID_LEN];
+	size_t len;
+	bool same;
+	int e = file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len);
+	enum outcome o;
+
+	if (e < 0) {
+		why_set(why, WHY_ERRNO, -e, "read back", path);
+		return OUTCOME_BROKEN;
+	}
+	o = seal_file_parse(path, text, len, &s, why);
+	if (o == OUTCOME_OK)
+		o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
+	if (o == OUTCOME_OK)
+		o = tpm_unseal(tpm.t, &s.slot[0].object, s.srk_name, s.srk_name_len, &again, why);
+	if (o != OUTCOME_OK)
+		return o;
+	same = secret_equal(&again, payload) && payload_parse(again.bytes, again.len, &r) &&
+	       secret_set(&master, r.master, MASTER_KEY_LEN) && key_id_of(&master, id, why) == OUTCOME_OK &&
+	       !memcmp(id, s.key_id, KEY_ID_LEN);
+	explicit_bzero(&r, sizeof(r));
+	if (!same)
+		return not_the_same(why, path);
+	o = evm_blob_unwrap(&master, s.evm_blob, &evm_key, why);
+	if (o == OUTCOME_OK)
+		o = keyring_private(why);
+	if (o == OUTCOME_OK)
+		o = keyring_load_evm_key(&master, s.evm_blob, why);
+	keyring_drop_evm_key();
+	return o;
+}
+
+/* The counter of the seal that is replaced; 0: there is none, or it cannot be read. */
+static uint32_t old_counter(const char *path)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct seal s;
+	size_t len;
+
+	if (file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len) < 0 ||
+	    seal_file_parse(path, text, len, &s, NULL) != OUTCOME_OK)
+		return 0;
+	return s.slot[0].object.counter;
+}
+
+/* After the new one counts: the old counter is of no use, and the key out of reach till the next boot. */
+static void finish(const struct sealing *g, uint32_t old, uint32_t now)
+{
+	TPM_SCOPE tpm = { 0 };
+	struct why why = { 0 };
+
+	if (tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, &why) != OUTCOME_OK) {
+		(void)sealing_failed("the door was not closed; reboot", &why);
+		return;
+	}
+	if (old && old != now && tpm_counter_undefine(tpm.t, old, &why) == OUTCOME_BROKEN)
+		(void)sealing_failed("the old counter is still in the TPM", &why);
+	if (tpm_door_close(tpm.t, &why) != OUTCOME_OK)
+		(void)sealing_failed("the door was not closed; reboot", &why);
+}
+
+static void undo(const struct sealing *g, const struct seal *s, const char *fresh)
+{
+	TPM_SCOPE tpm = { 0 };
+
+	(void)unlink(fresh); /* what is left of it is worthless, not dangerous */
+	if (tpm_open(g->tcti, 0, &tpm.t, NULL) == OUTCOME_OK)
+		(void)tpm_counter_undefine(tpm.t, s->slot[0].object.counter, NULL);
+}
+
+int sealing_store(const struct sealing *g, const struct seal *s, const struct secret *payload)
+{
+	static char text[SEAL_FILE_MAX];
+	char fresh[PATH_MAX], old[PATH_MAX];
+	struct why why = { 0 };
+	uint32_t counter = old_counter(g->path);
+	size_t len;
+	int r;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", g->path); /* the path is far shorter */
+	(void)snprintf(old, sizeof(old), "%s.old", g->path);
+	if (seal_file_format(s, text, sizeof(text), &len, &why) != OUTCOME_OK)
+		return undo(g, s, fresh), sealing_failed("seal", &why);
+	r = file_write_atomic(AT_FDCWD, fresh, text, len, 0600);
+	if (r < 0) {
+		why_set(&why, WHY_ERRNO, -r, "write", fresh);
+		return undo(g, s, fresh), sealing_failed("nothing was changed", &why);
+	}
+	if (prove(g, fresh, payload, &why) != OUTCOME_OK)
+		return undo(g, s, fresh), sealing_failed("the new seal does not prove itself; nothing was changed", &why);
+	r = file_replace(AT_FDCWD, fresh, g->path, old);
+	if (r < 0) {
+		why_set(&why, WHY_ERRNO, -r, "rename", g->path);
+		return sealing_failed("the new seal is good and could not be put in place", &why);
+	}
+	finish(g, counter, s->slot[0].object.counter);
+	return IMAGATE_OK;
+}
+
+void sealing_say(const struct sealing *g, const struct seal *s)
+{
+	const struct pcr_selection *pcrs = &s->slot[0].object.pcrs;
+	char text[64];
+
+	if (!pcr_selection_format(pcrs, text, sizeof(text)))
+		text[0] = '\0';
+	(void)printf("%s: sealed to %s, read back, unsealed and loaded.\n"
+	             "The floor is %s; what was sealed before does not unseal any more.\n", g->path, text, stage_name(g->floor));
+	if ((pcrs->mask & (1u << 8)) == 0 || (pcrs->mask & (1u << 9)) == 0)
+		(void)printf("Binding: plain. These PCRs do not cover the kernel command line and the initramfs where "
+		             "GRUB starts the kernel:\nwho can change those can unseal the key. A "
+		             "unified kernel image (PCR 4) or PCRs 8 and 9 cover them.\n");
+	else
+		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ.\n");
+	(void)printf("Now put it into the initramfs: dracut -f\n");
+}

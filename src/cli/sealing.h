@@ -1,0 +1,35 @@
+/* What seal and recover share: one slot for the TPM as it is now, stored only when it has proven itself. */
+#ifndef IMAGATE_CLI_SEALING_H
+#define IMAGATE_CLI_SEALING_H
+
+#include "base/secret.h"
+#include "core/config.h"
+#include "core/seal.h"
+#include "core/why.h"
+#include "core/outcome.h"
+
+struct sealing {
+	const struct config *config;
+	const char *tcti;   /* NULL: /dev/tpmrm0 */
+	const char *root;   /* whose root it is: "/" or "/sysroot" */
+	const char *path;   /* of the seal */
+	enum stage floor;
+};
+
+/* One line: "doing: what". Returns IMAGATE_FAILED. */
+int sealing_failed(const char *doing, const struct why *why);
+
+/* s: key_id, evm_blob and recovery are there. A new counter, one slot for any stage from floor up, bound
+ * to the PCRs, command line and root of now. ret_payload is what was sealed, to compare with. */
+enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct secret *master,
+                          struct secret *ret_payload, struct why *why);
+
+/* Under a name of its own first, proven from there; the old file is kept as PATH.old; one rename()
+ * makes the new one count. Then the old counter goes, if there was one, and the door is closed. Returns an
+ * exit code, and has said what is wrong. */
+int sealing_store(const struct sealing *g, const struct seal *s, const struct secret *payload);
+
+/* Which PCRs, and what that leaves open. */
+void sealing_say(const struct sealing *g, const struct seal *s);
+
+#endif

@@ -1,0 +1,161 @@
+/* Counting up: what a verified system asked for is done here, in the power-safe order: the seal with old
+ * and new slots is on the disk, synced, before the counter moves; at any moment one generation unseals. */
+#include "gate/boot.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "gate/rootstate.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The request on the root, into b->request if it is this generation's and its Mac is right. A stale one
+ * is what a power cut leaves behind: it is removed. */
+void request_take(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	CLEAN_FD root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEAN_FD fd = -1;
+	SECRET key = { 0 };
+	struct request r;
+	const char *error;
+	unsigned line;
+	size_t len;
+
+	memset(&b->request, 0, sizeof(b->request));
+	if (b->master.len == 0 || root < 0 || file_open_in_root(root, BOOT_REQUEST_PATH, &fd) < 0 ||
+	    file_read_fd(fd, REQUEST_MAX, &text, &len) < 0)
+		return;
+	if (!request_parse(text, len, &r, &line, &error)) {
+		why_set(why, WHY_TEXT, line, "request", BOOT_REQUEST_PATH);
+		why_detail(why, error);
+	} else if (r.generation != b->generation) {
+		why_set(why, WHY_TEXT, 0, "request", BOOT_REQUEST_PATH);
+		why_detail(why, "it belongs to another generation: it was done already, or is a replay");
+	} else if (request_key(&b->master, b->generation, &key, why) == OUTCOME_OK &&
+	           request_verify(&key, text, &r, why) == OUTCOME_OK) {
+		b->request = r;
+	}
+}
+
+/* A normal slot of this generation once more for the next, with this floor. */
+static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stage floor, struct seal_slot *ret,
+                          struct why *why)
+{
+	SECRET payload = { .len = PAYLOAD_LEN };
+	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage };
+	enum outcome o;
+
+	*ret = *old;
+	ret->floor = floor;
+	ret->object.generation = r.generation;
+	memcpy(r.master, b->master.bytes, MASTER_KEY_LEN);
+	memcpy(r.counter_auth, b->counter_auth.bytes, COUNTER_AUTH_LEN);
+	memcpy(r.root, b->sealed_root, ROOT_ID_LEN);
+	memcpy(r.cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
+	payload_build(&r, payload.bytes);
+	explicit_bzero(&r, sizeof(r));
+	o = tpm_seal(b->tpm, &payload, &ret->object, why);
+	return o;
+}
+
+/* The live slots, and their successors behind them. */
+static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
+{
+	enum outcome o = OUTCOME_OK;
+	size_t live;
+
+	*ret = b->seal;
+	ret->slots = 0;
+	for (size_t i = 0; i < b->seal.slots; i++)
+		if (b->seal.slot[i].object.generation == b->generation && !b->seal.slot[i].once &&
+		    ret->slots < SEAL_SLOTS_MAX / 2)
+			ret->slot[ret->slots++] = b->seal.slot[i];
+	live = ret->slots;
+	for (size_t i = 0; o == OUTCOME_OK && i < live; i++) {
+		/* a slot for a stage that the new floor forbids is not renewed */
+		if (ret->slot[i].stage != STAGE_UNSET && ret->slot[i].stage < floor)
+			continue;
+		o = renew(b, &ret->slot[i], floor, &ret->slot[ret->slots], why);
+		ret->slots += o == OUTCOME_OK;
+	}
+	if (o == OUTCOME_OK && ret->slots == live) {
+		why_set(why, WHY_TEXT, 0, "renew", b->config.seal);
+		why_detail(why, "no slot would be left");
+		o = OUTCOME_REFUSED;
+	}
+	return o;
+}
+
+static enum outcome store_seal(struct boot *b, const struct seal *s, struct why *why)
+{
+	static char text[SEAL_FILE_MAX];
+	size_t len;
+	enum outcome o = seal_file_format(s, text, sizeof(text), &len, why);
+
+	return o == OUTCOME_OK ? root_store(b, b->config.seal, text, len, why) : o;
+}
+
+static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
+{
+	static struct seal next;
+	enum outcome o = next_seal(b, floor, &next, why);
+
+	if (o == OUTCOME_OK)
+		o = store_seal(b, &next, why);
+	if (o == OUTCOME_OK)
+		o = tpm_counter_increment(b->tpm, next.slot[0].object.counter, &b->counter_auth, why);
+	if (o != OUTCOME_OK)
+		return o;
+	b->generation++;
+	BOOT_EVIDENCE(b)->key.floor = floor;
+	return OUTCOME_OK;
+}
+
+/* For the system that this boot admits: what requests are signed with. */
+static void make_request_key(struct boot *b)
+{
+	SECRET key = { 0 };
+
+	if (request_key(&b->master, b->generation, &key, NULL) != OUTCOME_OK)
+		return;
+	for (int i = 0; i < 8; i++)
+		b->request_key.bytes[i] = (uint8_t)(b->generation >> 8 * (7 - i));
+	memcpy(b->request_key.bytes + 8, key.bytes, REQUEST_KEY_LEN);
+	b->request_key.len = 8 + REQUEST_KEY_LEN;
+}
+
+static enum outcome carry_out(struct boot *b, struct why *why)
+{
+	const struct decision *d = &b->record.decision;
+	const enum stage floor = BOOT_EVIDENCE(b)->key.floor;
+
+	if (b->used_permit_slot || b->request.permit == d->stage)
+		return count_up(b, floor, why);
+	if (b->request.floor > floor && b->request.floor <= d->stage)
+		return count_up(b, b->request.floor, why);
+	return OUTCOME_BLOCKED;
+}
+
+enum outcome step_ratchet(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_RATCHET);
+	const struct decision *d = &b->record.decision;
+	struct why ignored = { 0 };
+	enum outcome o;
+
+	if (d->verdict == VERDICT_STOP || !d->use_key || !b->tpm || b->counter_auth.len == 0)
+		return OUTCOME_BLOCKED;
+	o = carry_out(b, why);
+	secret_wipe(&b->counter_auth);
+	if (o == OUTCOME_OK)
+		/* what is left behind is of a dead generation */
+		(void)root_store(b, BOOT_REQUEST_PATH, NULL, 0, &ignored);
+	make_request_key(b);
+	return o;
+}

@@ -1,0 +1,127 @@
+#include "gate/rescue.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "core/advice.h"
+#include "crypto/crypto.h"
+#include "gate/ask.h"
+#include "gate/boot.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+static void leave(const char *why, const char *doing, int how)
+{
+	log_error("%s; %s in ten seconds", why, doing);
+	sync();
+	(void)sleep(10); /* for the person who reads it: a machine that nobody watches loses ten seconds */
+	(void)reboot(how);
+	log_error("%s failed: %s", doing, strerror(errno));
+}
+
+void power_off(const char *why)
+{
+	leave(why, "powering off", RB_POWER_OFF);
+}
+
+void reboot_now(const char *why)
+{
+	leave(why, "rebooting", RB_AUTOBOOT);
+}
+
+/* Where there is a seal there is a recovery key, and it is asked for; where nothing is sealed, there is
+ * nothing to protect. */
+static bool may_enter(void)
+{
+	CLEAN_FREE char *text = NULL;
+	SECRET master = { 0 };
+	static struct seal s;
+	struct why why = { 0 };
+	struct tpm *t = NULL;
+	size_t len;
+	unsigned wrong;
+	enum outcome o;
+	struct config c;
+
+	config_defaults(&c);
+	if (!file_exists(AT_FDCWD, c.seal))
+		return true;
+	o = door_close(NULL, 2, &t, &why);
+	tpm_close(&t);
+	if (o != OUTCOME_OK && o != OUTCOME_ABSENT) {
+		char words[512];
+
+		why_format(&why, words, sizeof(words));
+		log_error("%s", words);
+		power_off(cause_what(CAUSE_DOOR));
+		return false;
+	}
+	if (file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 ||
+	    seal_file_parse(c.seal, text, len, &s, &why) != OUTCOME_OK) {
+		log_error("the seal of this initramfs is damaged: nobody can be let in by the recovery key");
+		power_off("boot another initramfs or a rescue system");
+		return false;
+	}
+	log_error("Rescue: type the recovery key (from 'imagate seal') for a shell.");
+	while (!ask_until_right(&s, s.key_id, &master, &wrong)) {
+		if (wrong == 0)
+			return false;
+		log_error("%u wrong recovery keys; a minute's pause", wrong);
+		(void)sleep(60); /* the delay is the point */
+	}
+	return true;
+}
+
+static void say_what_happened(void)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct record r;
+	size_t len;
+
+	if (file_read(AT_FDCWD, RECORD_PATH, RECORD_MAX, &text, &len) == 0 && record_parse(text, len, &r)) {
+		(void)fprintf(stderr, "\nimagate stopped this boot: %s\n%s\n", cause_what(r.decision.cause),
+		              cause_remedy(r.decision.cause));
+	} else {
+		(void)fprintf(stderr, "\nimagate: the boot stopped before the gate had decided anything.\n");
+	}
+	(void)fprintf(stderr,
+	              "The real root is below /sysroot (mount -o remount,rw /sysroot), the key is out of reach.\n"
+	              "  imagate status                      what happened, in full\n"
+	              "  imagate check --root /sysroot       what the next boot would do\n"
+	              "  imagate stage --root /sysroot set fix    another stage for the next boot\n"
+	              "  imagate recover --root /sysroot     seal to this machine again (recovery key)\n"
+	              "Leaving the shell reboots.\n\n");
+}
+
+static int shell(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		(void)setsid();
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 1); /* job control is a comfort */
+		(void)execl("/bin/sh", "-sh", (char *)NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid ? 0 : -1;
+}
+
+int rescue_run(void)
+{
+	if (!may_enter())
+		return 1;
+	say_what_happened();
+	if (shell() < 0)
+		log_error("no shell could be started: %s", strerror(errno));
+	reboot_now("the rescue shell has ended");
+	return 1;
+}

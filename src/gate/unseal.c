@@ -1,0 +1,313 @@
+/* The key out of the TPM, and the door closed behind it. */
+#include "gate/boot.h"
+
+#include "base/file.h"
+#include "crypto/crypto.h"
+#include "gate/binding.h"
+#include "gate/sysroot.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static enum outcome read_errno(int r, const char *path, struct why *why)
+{
+	why_set(why, WHY_ERRNO, -r, "read", path);
+	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
+}
+
+static enum outcome bad_file(struct why *why, const char *path, const char *detail)
+{
+	why_set(why, WHY_TEXT, 0, "read", path);
+	why_detail(why, detail);
+	return OUTCOME_BROKEN;
+}
+
+/* The copy in the initramfs: its Key-Id is the one that counts. */
+static enum outcome read_own_seal(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	int r = file_read(b->root, b->config.seal, SEAL_FILE_MAX, &text, &len);
+	enum outcome o;
+
+	if (r < 0) {
+		o = read_errno(r, b->config.seal, why);
+		if (o == OUTCOME_ABSENT)
+			why_detail(why, "this initramfs carries no seal: run 'imagate seal' on the "
+			                "running system, then 'dracut -f'");
+		return o;
+	}
+	o = seal_file_parse(b->config.seal, text, len, &b->seal, why);
+	b->has_seal = o == OUTCOME_OK;
+	if (b->has_seal)
+		memcpy(b->key_id, b->seal.key_id, KEY_ID_LEN);
+	return o;
+}
+
+/* The one on the root, which may be newer; only bytes, only of the same key. What is wrong with it is no
+ * failure: the initramfs's own stays. */
+static bool take_root_seal(struct boot *b)
+{
+	static struct seal other;
+	CLEAN_FREE char *text = NULL;
+	CLEAN_FD root = -1;
+	CLEAN_FD fd = -1;
+	size_t len;
+
+	if (b->asked_root || sysroot_wait_once(b, NULL) != OUTCOME_OK)
+		return false;
+	b->asked_root = true;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || file_open_in_root(root, b->config.seal, &fd) < 0 ||
+	    file_read_fd(fd, SEAL_FILE_MAX, &text, &len) < 0 ||
+	    seal_file_parse(b->config.seal, text, len, &other, NULL) != OUTCOME_OK ||
+	    memcmp(other.key_id, b->key_id, KEY_ID_LEN) != 0)
+		return false;
+	b->seal = other;
+	return true;
+}
+
+static bool request_is_there(struct boot *b)
+{
+	CLEAN_FD root = -1;
+
+	if (sysroot_wait_once(b, NULL) != OUTCOME_OK)
+		return false;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root >= 0 && file_exists(root, BOOT_REQUEST_PATH);
+}
+
+/* Slots that fit, by their own word. Below the floor any slot will do where a request is there: it may be
+ * a permit, and only the key can tell. */
+static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
+{
+	struct stance s = boot_stance(b);
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	enum stage stage = decide_stage(&s);
+	size_t n = seal_candidates(&b->seal, stage, b->cmdline_digest, ret);
+
+	k->floor = seal_floor(&b->seal);
+	if (n == 0 && stage >= STAGE_FIX && stage < k->floor && request_is_there(b))
+		n = seal_candidates(&b->seal, k->floor, b->cmdline_digest, ret);
+	k->cmdline = n || !seal_candidates(&b->seal, stage, NULL, ret) ? TRI_UNKNOWN : TRI_NO;
+	k->useful = n ? TRI_YES : TRI_NO;
+	return n;
+}
+
+/* What is unsealed counts, whatever the slot said. */
+static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, const struct secret *payload,
+                                 struct why *why)
+{
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	struct stance s = boot_stance(b);
+	struct seal_record r;
+	uint8_t id[KEY_ID_LEN];
+	enum outcome o = OUTCOME_BROKEN;
+
+	if (!payload_parse(payload->bytes, payload->len, &r) || r.generation != slot->object.generation) {
+		(void)bad_file(why, b->config.seal, "what was unsealed is not a payload of this version: seal again");
+	} else if (!secret_set(&b->master, r.master, MASTER_KEY_LEN) ||
+	           !secret_set(&b->counter_auth, r.counter_auth, COUNTER_AUTH_LEN) ||
+	           key_id_of(&b->master, id, why) != OUTCOME_OK) {
+		secret_wipe(&b->master);
+	} else if (memcmp(id, b->key_id, KEY_ID_LEN) != 0) {
+		secret_wipe(&b->master);
+		secret_wipe(&b->counter_auth);
+		(void)bad_file(why, b->config.seal, "it was sealed by somebody else: this initramfs belongs to another key");
+		o = OUTCOME_REFUSED;
+	} else {
+		o = OUTCOME_OK;
+	}
+	if (o == OUTCOME_OK) {
+		b->generation = r.generation;
+		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
+		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);
+		k->floor = r.floor;
+		k->cmdline = binding_is_zero(r.cmdline, CMDLINE_DIGEST_LEN) ||
+		             !memcmp(r.cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN) ? TRI_YES : TRI_NO;
+		b->used_permit_slot = r.once;
+		if (r.once && r.stage == decide_stage(&s))
+			k->authority = TRI_YES;
+	}
+	explicit_bzero(&r, sizeof(r));
+	return o;
+}
+
+/* Which of the candidates to try: those of the counter's generation, whose PCR digest is the TPM's. One
+ * command answers each; a wrong try would cost five. */
+struct chip_state {
+	uint64_t generation;
+	struct pcr_selection pcrs;
+	uint8_t digest[SEAL_DIGEST_MAX];
+	size_t digest_len;
+};
+
+static enum outcome slot_fits(struct boot *b, const struct seal_object *o, struct chip_state *c, struct why *why)
+{
+	enum outcome out;
+
+	if (c->generation != o->generation) {
+		why_set(why, WHY_TEXT, 0, "compare", "generation");
+		why_detail(why, "this seal was superseded: put the newer one into the initramfs with 'dracut -f'");
+		return OUTCOME_REFUSED;
+	}
+	if (c->pcrs.bank != o->pcrs.bank || c->pcrs.mask != o->pcrs.mask) {
+		c->pcrs = o->pcrs;
+		out = tpm_pcr_digest(b->tpm, &c->pcrs, c->digest, &c->digest_len, why);
+		if (out != OUTCOME_OK)
+			return c->pcrs = (struct pcr_selection){ 0 }, out;
+	}
+	if (c->digest_len == o->pcr_digest_len && !memcmp(c->digest, o->pcr_digest, c->digest_len))
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "compare", "PCRs");
+	why_detail(why, "the PCRs are not those that were sealed to");
+	return OUTCOME_REFUSED;
+}
+
+static enum outcome try_slots(struct boot *b, const size_t *places, size_t count, struct why *why)
+{
+	struct chip_state c = { 0 };
+	enum outcome o = OUTCOME_REFUSED;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct seal_slot *slot = &b->seal.slot[places[i]];
+		SECRET payload = { 0 };
+
+		/* one slot: the TPM's own no is the shortest */
+		if (count > 1) {
+			o = c.generation ? OUTCOME_OK : tpm_counter_read(b->tpm, slot->object.counter, &c.generation, why);
+			if (o == OUTCOME_OK)
+				o = slot_fits(b, &slot->object, &c, why);
+			if (o != OUTCOME_OK)
+				continue;
+		}
+		o = tpm_unseal(b->tpm, &slot->object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
+		if (o == OUTCOME_OK)
+			o = take_payload(b, slot, &payload, why);
+		if (o == OUTCOME_OK)
+			return o;
+	}
+	/* a counter that is gone is no missing TPM: absence is forgiven more easily than a no */
+	return o == OUTCOME_ABSENT ? OUTCOME_REFUSED : o;
+}
+
+/* A rehearsal comes after the gate closed the door: what the PCRs say must do. */
+static enum outcome rehearse_locked(struct boot *b, const size_t *places, size_t count, struct why *why)
+{
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	enum outcome o = OUTCOME_REFUSED;
+
+	for (size_t i = 0; i < count && o != OUTCOME_OK; i++) {
+		struct chip_state c = { .generation = b->seal.slot[places[i]].object.generation };
+
+		o = slot_fits(b, &b->seal.slot[places[i]].object, &c, why);
+	}
+	if (o == OUTCOME_OK)
+		k->cmdline = k->root = TRI_YES;
+	return o;
+}
+
+static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
+{
+	size_t places[SEAL_SLOTS_MAX], n = candidates(b, places);
+	enum outcome o = tpm_open(b->tcti, b->config.tpm_wait, &b->tpm, why);
+
+	b->no_tpm = o == OUTCOME_ABSENT;
+	if (o != OUTCOME_OK)
+		return o;
+	o = try_slots(b, places, n, why);
+	if (o == OUTCOME_REFUSED && b->rehearse && tpm_door_is_why(why))
+		return rehearse_locked(b, places, n, why);
+	if (o == OUTCOME_REFUSED && take_root_seal(b)) {
+		n = candidates(b, places);
+		if (n)
+			o = try_slots(b, places, n, why);
+	}
+	if (n == 0) {
+		why_set(why, WHY_TEXT, 0, "choose", b->config.seal);
+		why_detail(why, "no slot of this seal is for this stage and command line");
+	}
+	return o;
+}
+
+/* Development and benchmarks: config_check() keeps it away from floors above fix. */
+static enum outcome read_key_files(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *text = NULL, *blob = NULL;
+	size_t len, blob_len;
+	bool ok;
+	int r = file_read(b->root, b->config.key_file, MASTER_KEY_LEN, &text, &len);
+
+	if (r < 0)
+		return read_errno(r, b->config.key_file, why);
+	ok = len == MASTER_KEY_LEN && secret_set(&b->master, text, len);
+	explicit_bzero(text, len);
+	if (!ok)
+		return bad_file(why, b->config.key_file, "a master key file holds exactly 32 bytes");
+	r = file_read(b->root, b->config.evm_blob, EVM_BLOB_MAX - 1, &blob, &blob_len);
+	if (r < 0)
+		return read_errno(r, b->config.evm_blob, why);
+	blob[strcspn(blob, "\n")] = '\0';
+	if (!evm_blob_valid(blob))
+		return bad_file(why, b->config.evm_blob, "not the blob of a 64-byte encrypted key "
+		                "under user:" MASTER_KEY_NAME);
+	memcpy(b->seal.evm_blob, blob, strlen(blob) + 1);
+	return OUTCOME_OK;
+}
+
+enum outcome step_unseal(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_UNSEAL);
+	struct stance s = boot_stance(b);
+	size_t places[SEAL_SLOTS_MAX];
+	enum outcome o = OUTCOME_OK;
+
+	if (!b->has_config)
+		return OUTCOME_BLOCKED;
+	if (b->config.key_source == KEY_SOURCE_TPM) {
+		o = read_own_seal(b, why);
+		if (o == OUTCOME_OK)
+			o = binding_cmdline(b->root, b->config.words, b->cmdline_digest, why);
+		if (o == OUTCOME_OK && b->has_cmdline && candidates(b, places) == 0 && take_root_seal(b))
+			(void)candidates(b, places); /* a newer seal may fit; evidence is what is wanted here */
+	}
+	if (!decide_want_key(&s, BOOT_EVIDENCE(b))) {
+		why_set(why, WHY_NONE, 0, "", "");
+		return OUTCOME_BLOCKED;
+	}
+	if (!b->rehearse)
+		b->warm_up = keyring_warm_up();
+	if (b->config.key_source == KEY_SOURCE_FILE)
+		return read_key_files(b, why);
+	return o == OUTCOME_OK ? unseal_from_tpm(b, why) : o;
+}
+
+enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why)
+{
+	enum outcome o = *t ? OUTCOME_OK : tpm_open(tcti, wait, t, why);
+
+	return o == OUTCOME_OK ? tpm_door_close(*t, why) : o;
+}
+
+enum outcome step_door(struct boot *b)
+{
+	struct why *why = BOOT_WHY(b, STEP_DOOR);
+
+	if (b->has_config && b->config.key_source != KEY_SOURCE_TPM)
+		return OUTCOME_BLOCKED;
+	/* whatever is wrong with the configuration: the seal is where it always is. Where there is none,
+	 * nobody has sealed anything yet */
+	if (!b->has_config)
+		config_defaults(&b->config);
+	if (!file_exists(b->root, b->config.seal))
+		return OUTCOME_BLOCKED;
+	return door_close(b->tcti, b->no_tpm ? 0 : b->config.tpm_wait, &b->tpm, why);
+}
+
+enum outcome step_door_rehearsed(struct boot *b)
+{
+	(void)b; /* the gate of this boot has closed it */
+	return OUTCOME_BLOCKED;
+}
