@@ -78,6 +78,11 @@ $(BUILD)/imagate: $(CLI_OBJ)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 
+# for the VM tests: an attacker's tool, out of our own rooms
+$(BUILD)/unseal: tests/vm/unseal.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ))
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
+
 # -- tests: the same rooms once more, under the sanitizers ------------------------------
 SAN      = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_OBJ  = $(patsubst $(BUILD)/obj/%,$(BUILD)/san/%,$(filter-out %/main.o,$(GATE_OBJ)))

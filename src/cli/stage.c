@@ -1,6 +1,7 @@
 /* imagate stage: what the boot loader is told, what may come next. */
 #include "base/ini.h"
 #include "base/log.h"
+#include "cli/asking.h"
 #include "cli/evidence.h"
 #include "cli/grubfile.h"
 #include "cli/promote.h"
@@ -141,6 +142,34 @@ static int promote(void)
 	return promote_if_shown(&r, &c, false);
 }
 
+/* By hand what a proven trial does by itself. */
+static int raise_floor(const char *name)
+{
+	static struct record r;
+	enum stage s = stage_from_name(name);
+	int code;
+
+	if (s == STAGE_UNSET) {
+		log_error("'%s' is no stage: off, measure, fix, audit or enforce", name);
+		return IMAGATE_USAGE;
+	}
+	if (!evidence_record(&r))
+		return IMAGATE_FAILED;
+	if (s <= r.evidence.key.floor) {
+		log_error("the floor is %s already; it only rises ('imagate recover --floor' with the recovery key lowers it)",
+		          stage_or_none(r.evidence.key.floor));
+		return IMAGATE_USAGE;
+	}
+	if (s > r.decision.stage) {
+		log_error("this boot runs in %s: a floor of %s has not been seen to work", stage_name(r.decision.stage), stage_name(s));
+		return IMAGATE_USAGE;
+	}
+	code = asking_store(STAGE_UNSET, s);
+	if (code == IMAGATE_OK)
+		(void)printf("The next boot in %s or above raises the floor to it.\n", stage_name(s));
+	return code;
+}
+
 static int run(const struct verb *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -165,6 +194,8 @@ static int run(const struct verb *self, int argc, char **argv)
 		return promote();
 	if (!strcmp(what, "set") && optind + 2 == argc)
 		return set(&w, argv[optind + 1]);
+	if (!strcmp(what, "floor") && optind + 2 == argc)
+		return raise_floor(argv[optind + 1]);
 	return verb_usage(self);
 }
 
@@ -174,12 +205,14 @@ const struct verb verb_stage = {
 	.help = "usage: imagate stage [show] [--json] [--root DIR]\n"
 	        "       imagate stage set off|measure|fix|audit|enforce [--root DIR]\n"
 	        "       imagate stage promote\n"
+	        "       imagate stage floor STAGE\n"
 	        "show: this boot's stage, the floor, a trial, and what is missing for the next stage.\n"
 	        "set: what GRUB asks for from the next boot on. Asking is not getting: below the floor there is no\n"
 	        "key ('imagate permit').\n"
 	        "promote: to the next stage, if it has been shown to work: from fix when every file in scope is\n"
 	        "labelled, from audit after as many clean boots as imagate.conf says. Enforce begins as a trial:\n"
 	        "boots that do not come up are counted by the boot loader, and it falls back by itself.\n"
+	        "floor: asks the next boot's gate to raise the floor; a proven trial does it by itself.\n"
 	        "Exit status: 0 done, 1 not yet (it says what is missing), 2 usage, 3 failed.\n",
 	.run = run,
 };

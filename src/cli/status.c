@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/record.h"
+#include "crypto/crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,30 @@ struct property {
 	bool holds;
 	char words[192];
 };
-enum { PROPERTIES = 4 };
+enum { PROPERTIES = 5 };
+
+/* Which PCRs the seal on this system is bound to; strict: command line and initramfs are among them. */
+static bool binding_is_strict(char *words, size_t size)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct seal s;
+	struct config c;
+	char pcrs[64] = "";
+	size_t len;
+	bool strict;
+
+	config_defaults(&c);
+	if (file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK) {
+		(void)snprintf(words, size, "there is no seal here to tell by");
+		return false;
+	}
+	strict = (s.slot[0].object.pcrs.mask & 0x300) == 0x300;
+	(void)pcr_selection_format(&s.slot[0].object.pcrs, pcrs, sizeof(pcrs)); /* else empty */
+	(void)snprintf(words, size, strict ? "bound to %s: under GRUB another command line or initramfs gets no key"
+	               : "bound to %s: under GRUB these cover neither command line nor initramfs; who can change those can have "
+	                 "the key", pcrs);
+	return strict;
+}
 
 static void properties(const struct record *r, struct property ret[static PROPERTIES])
 {
@@ -35,11 +59,12 @@ static void properties(const struct record *r, struct property ret[static PROPER
 	(void)snprintf(ret[2].words, sizeof(ret[2].words), "%s", enforcing
 	               ? "the kernel denies what does not verify"
 	               : "nothing is denied at this stage");
-	/* always said: what no gate can change under this binding */
 	ret[3] = (struct property){ "boot-chain", false, "" };
-	(void)snprintf(ret[3].words, sizeof(ret[3].words),
-	               "the key is bound to the PCRs of the seal; under GRUB, PCRs 0, 2, 4, 7 cover "
-	               "neither the kernel command line nor the initramfs");
+	ret[3].holds = binding_is_strict(ret[3].words, sizeof(ret[3].words));
+	ret[4] = (struct property){ "door", r->evidence.outcome[STEP_DOOR] == OUTCOME_OK, "" };
+	(void)snprintf(ret[4].words, sizeof(ret[4].words), "%s", ret[4].holds
+	               ? "until the next reboot the TPM gives the key to nobody"
+	               : "no counter was locked in this boot");
 }
 
 static void print_text(const struct record *r)
@@ -63,6 +88,7 @@ static void print_text(const struct record *r)
 		(void)printf("  %s %s: %s\n", step_name((enum step)s),
 		             outcome_name(r->evidence.outcome[s]), text);
 	}
+	(void)printf("floor:      %s\n", r->evidence.key.floor == STAGE_UNSET ? "not known" : stage_name(r->evidence.key.floor));
 	(void)printf("gate:     %u ms, of these %u ms waiting for the TPM\n",
 	             r->total_ms - r->wait_ms, r->tpm_ms);
 }
@@ -86,6 +112,8 @@ static void print_json(const struct record *r)
 	json_object_object_add(o, "policy-rules", json_object_new_int((int)r->policy_rules));
 	json_object_object_add(o, "protected", list);
 	json_object_object_add(o, "steps", steps);
+	json_object_object_add(o, "floor", json_object_new_string(stage_name(r->evidence.key.floor)));
+	json_object_object_add(o, "generation", json_object_new_int64((int64_t)r->generation));
 	json_object_object_add(o, "total-ms", json_object_new_int((int)r->total_ms));
 	json_object_object_add(o, "tpm-ms", json_object_new_int((int)r->tpm_ms));
 	(void)puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "gate/binding.h"
 #include "gate/rootstate.h"
 #include "tpm/tpm.h"
 
@@ -53,6 +54,8 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stag
 
 	*ret = *old;
 	ret->floor = floor;
+	ret->cmdline_bound = !binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN);
+	memcpy(ret->cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
 	ret->object.generation = r.generation;
 	memcpy(r.master, b->master.bytes, MASTER_KEY_LEN);
 	memcpy(r.counter_auth, b->counter_auth.bytes, COUNTER_AUTH_LEN);
@@ -104,7 +107,12 @@ static enum outcome store_seal(struct boot *b, const struct seal *s, struct why 
 static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 {
 	static struct seal next;
-	enum outcome o = next_seal(b, floor, &next, why);
+	enum outcome o;
+
+	/* below enforce another command line only warned; from here on it will count: this verified boot's */
+	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
+		memcpy(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN);
+	o = next_seal(b, floor, &next, why);
 
 	if (o == OUTCOME_OK)
 		o = store_seal(b, &next, why);

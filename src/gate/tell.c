@@ -112,6 +112,20 @@ static void say_hazard_line(const struct boot *b)
 		log_error("  kernel command line: lsm=%s", lsm);
 }
 
+/* The digest does not say which word differs; a word that is known to be dangerous is named. */
+static void say_cmdline(const struct boot *b)
+{
+	CLEAN_FREE char *text = NULL;
+	struct cmdline_word w;
+	const char *what;
+	size_t len;
+
+	if (b->record.evidence.key.floor < STAGE_ENFORCE)
+		log_warning("  the command line is not the sealed one; with the floor at enforce it would not get the key");
+	if (file_read(b->root, "/proc/cmdline", CMDLINE_MAX, &text, &len) == 0 && cmdline_hostile(text, len, &w, &what))
+		log_warning("  %.*s on the kernel command line: %s", (int)w.name_len, w.name, what);
+}
+
 /* Who is asked for a key must know why. */
 void tell_before_asking(const struct boot *b, const struct decision *d)
 {
@@ -141,6 +155,8 @@ void tell_console(const struct boot *b)
 		say(grave, cause_what(d->cause));
 		say(grave, cause_remedy(d->cause));
 	}
+	if (b->record.evidence.key.cmdline == TRI_NO)
+		say_cmdline(b);
 	say_hazard_line(b);
 	if (grave || b->preflight.bad) {
 		say_whys(b, grave);

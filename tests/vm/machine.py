@@ -260,6 +260,14 @@ class Machine:
             if not os.environ.get("VM_KEEP"):
                 shutil.rmtree(work, ignore_errors=True)
 
+    @staticmethod
+    def _drain(sock):
+        try:
+            while sock.recv(65536):
+                pass
+        except OSError:
+            pass
+
     def _answer(self, text, work):
         """Types what is asked for. A pattern counts once, behind what was answered before."""
         at = getattr(self, "answered", 0)
@@ -271,6 +279,8 @@ class Machine:
         if not getattr(self, "keyboard", None):
             self.keyboard = socket.socket(socket.AF_UNIX)
             self.keyboard.connect(os.path.join(work, "con.sock"))
+            # QEMU writes byte by byte: who does not read stops the machine after some 270 of them
+            threading.Thread(target=self._drain, args=(self.keyboard,), daemon=True).start()
         self.keyboard.sendall(self.answers.pop(0)[1].encode())
         self.answered = at + hit.end()
 

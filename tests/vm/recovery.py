@@ -1,0 +1,176 @@
+"""Cases of recovery: what happens when the key is refused, who may do what about it, and what an attacker gets."""
+
+import re
+
+import machine as m
+from box import Box
+from gate import EXTEND_UNIT, HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
+from golden import conf
+
+ASK = conf(recovery="ask = yes")
+PROMPT = r"recovery key"
+WRONG = "-".join(["cbdefghi"] * 8)
+SEAL_FILE = 'echo "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n'
+
+
+def recover(box):
+    return """echo %s | imagate recover >/run/recover.txt 2>&1; echo "recover-rc=$?"
+echo "--- recover"; cat /run/recover.txt; echo "--- end"
+""" % box.recovery + SEAL_FILE
+
+
+def moved():
+    """A unit that extends PCR 7 before the gate: another firmware state."""
+    files = dict(m.program("/usr/bin/tpm2"), **initrd_unit("extend.service", EXTEND_UNIT))
+    files.update(m.program("/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"))
+    return files
+
+
+def ask(kernel, work):
+    """a PCR moved: the console asks; a wrong key is refused, the right one boots in enforce; recover seals anew"""
+    box = Box(kernel, work, ASK)
+    r = box.boot(files=moved(), script=KERNEL_STATE + recover(box),
+                 answers=[(PROMPT + ":", WRONG + "\n"), (r"that was not the recovery key[\s\S]*recovery key:", box.recovery + "\n")])
+    went_on(r, "admit", "none")
+    rec = record(r)
+    check(r, r.value("evm") == "1", "EVM is off")
+    check(r, rec.get("authority") == "yes" and rec.get("wrong-keys") == "1", "the record does not say how")
+    check(r, rec.get("step.authority") == "ok", "authority was not asked")
+    check(r, box.recovery not in r.console, "the recovery key was echoed")
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    r = box.boot(files=moved(), seal=r.block("seal"))
+    went_on(r, "admit", "none")
+    check(r, record(r).get("authority") != "yes" and r.value("evm") == "1", "the new seal does not unseal")
+    # and the old one is dead, even where the PCRs are as they were
+    r = box.boot(config=conf())
+    stopped(r, "key-refused")
+    return r
+
+
+def other_tpm(kernel, work):
+    """another TPM, then none: the recovery key boots both; recover seals to the new one"""
+    box = Box(kernel, work, ASK)
+    box.new_tpm()
+    r = box.boot(answers=[(PROMPT + ":", box.recovery + "\n")], script=KERNEL_STATE + recover(box))
+    went_on(r, "admit", "none")
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    seal = r.block("seal")
+    r = box.boot(seal=seal, config=conf())
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "the new TPM does not give the key")
+    r = box.boot(seal=seal, tpm=None, config=ASK + "[tpm]\nwait = 1\n", answers=[(PROMPT + ":", box.recovery + "\n")],
+                 script=KERNEL_STATE + recover(box))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "without a TPM the recovery key does not boot")
+    check(r, r.value("recover-rc") == "3" and "takes the recovery key" in r.block("recover"), "recover without a TPM")
+    return r
+
+
+SHELL = ("echo shell-id=$(id -u); imagate status; /usr/lib/imagate/unseal-attack /etc/imagate/seal.pem; "
+         "ls -d /sysroot/etc && echo rescue-\"done\"; exit\n")
+
+
+def rescue(kernel, work):
+    """imagate.rescue: no shell for a wrong key, one for the right key, and in it the key is out of reach"""
+    box = Box(kernel, work, ASK)
+    files = m.program("/usr/lib/imagate/unseal-attack")
+    files.update(m.program("/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"))
+    # the tests' agent would end the boot before the rescue does
+    files["usr/lib/systemd/system/emergency.target.d/agent.conf"] = "[Unit]\n"
+    r = box.boot(cmdline="imagate.rescue", files=files, answers=[
+        (r"type the recovery key[\s\S]*recovery key:", WRONG + "\n"),
+        (r"that was not the recovery key[\s\S]*recovery key:", box.recovery + "\n"),
+        (r"Leaving the shell reboots[\s\S]*# ", SHELL),
+    ])
+    check(r, "shell-id=0" in r.console and "rescue-done" in r.console, "no shell")
+    check(r, re.search(r"slot 0: refused .*door", r.console), "the key was not out of reach")
+    check(r, r.console.index("that was not the recovery key") < r.console.index("shell-id=0"), "a shell for the wrong key")
+    check(r, "imagate stopped this boot: Rescue was asked for" in r.console, "nobody says what happened")
+    check(r, HOST_UP not in r.console, "the real root was started")
+    return r
+
+
+def bounded(kernel, work):
+    """fallback: three automatic reboots and no more, counted on the disk; a good boot begins anew"""
+    box = Box(kernel, work, conf(recovery="key-refused = fallback"))
+    for n in range(1, 4):
+        r = box.boot(files=moved())
+        check(r, "rebooting in ten seconds" in r.console and HOST_UP not in r.console, "no reboot number %d" % n)
+        check(r, "imagate: STOPPED (key-refused)" in r.console, "nobody says why")
+    r = box.boot(files=moved())
+    stopped(r, "key-refused")
+    check(r, record(r)["action"] == "rescue" and record(r)["reboots"] == "3", "the fourth stop is not a rescue")
+    r = box.boot(script=KERNEL_STATE + "systemctl is-active imagate-bless.service | sed s/^/bless=/\n"
+                 "[ -e /etc/imagate/reboots ] && echo reboots=there || echo reboots=gone\n")
+    went_on(r, "admit", "none")
+    check(r, r.value("reboots") == "gone" and r.value("bless") == "active", "the good boot did not reset the count")
+    return r
+
+
+def poweroff(kernel, work):
+    """stop = poweroff: the machine is off, and says why first"""
+    box = Box(kernel, work, conf(gate="stop = poweroff\n"))
+    r = box.boot(files=moved())
+    check(r, "powering off in ten seconds" in r.console and HOST_UP not in r.console, "not powered off")
+    check(r, "imagate: STOPPED (key-refused)" in r.console, "nobody says why")
+    return r
+
+
+AS_ROOT = KERNEL_STATE + """
+/usr/lib/imagate/unseal-attack /etc/imagate/seal.pem
+"""
+
+
+def unseal_as_root(kernel, work):
+    """root of the running, admitted system cannot unseal: the door is closed until the next reset"""
+    r = Box(kernel, work).boot(script=AS_ROOT)
+    went_on(r, "admit", "none")
+    check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
+    return r
+
+
+def permit(kernel, work):
+    """floor enforce: fix gets no key; a permit gives it once; used, copied, replayed or forged it gives nothing"""
+    fix = "ima_appraise=fix imagate.stage=fix"
+    box = Box(kernel, work, conf(floor="enforce"))
+    asked = KERNEL_STATE + """
+imagate permit fix --once; echo "permit-rc=$?"
+echo "--- request"; cat /etc/imagate/request; echo "--- end"
+""" + SEAL_FILE
+
+    def put(text):
+        return KERNEL_STATE + "cat >/etc/imagate/request <<'END'\n%sEND\nsync\n" % text + SEAL_FILE
+    r = box.boot(cmdline=fix)
+    stopped(r, "below-floor")
+    check(r, record(r)["step.unseal"] == "blocked" and record(r)["step.door"] == "ok", "asked for the key, or an open door")
+    r = box.boot(script=asked)
+    went_on(r, "admit", "none")
+    check(r, r.value("permit-rc") == "0" and "Permit: fix" in r.block("request"), "no permit")
+    request = r.block("request")
+    # a forged one: the right generation, another Mac
+    forged = re.sub(r"Mac: (.)", lambda x: "Mac: " + ("1" if x.group(1) == "0" else "0"), request)
+    box.boot(script=put(forged))
+    r = box.boot(cmdline=fix)
+    stopped(r, "below-floor")
+    check(r, "Mac is not" in r.console, "nobody says that it was forged")
+    box.boot(script=put(request))
+    r = box.boot(cmdline=fix)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["authority"] == "yes", "the permit gives no key")
+    check(r, record(r)["step.ratchet"] == "ok", "it was not used up")
+    # again, with the file put back: its generation is over
+    r = box.boot(script=put(request))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "the next generation does not unseal")
+    r = box.boot(cmdline=fix)
+    stopped(r, "below-floor")
+    check(r, "another generation" in r.console, "nobody says that it is a replay")
+    return r
+
+
+BOTH, OLD, NEW = ("6.1.", "6.12."), ("6.1.",), ("6.12.",)
+CASES = [
+    ("recovery-ask", ask, BOTH), ("recovery-other-tpm", other_tpm, NEW), ("recovery-rescue", rescue, NEW),
+    ("recovery-bounded", bounded, NEW), ("recovery-poweroff", poweroff, NEW),
+    ("attack-unseal-as-root", unseal_as_root, NEW), ("attack-permit", permit, NEW),
+]

@@ -1,0 +1,122 @@
+"""Cases of the rollout, by OVMF, GRUB and its environment block on the disk: nobody sets a kernel command line here."""
+
+import re
+
+import machine as m
+from gate import HOST_UP, KERNEL_STATE, check, record
+from golden import conf
+from grubbox import GrubBox
+
+STATE = KERNEL_STATE + """
+echo "--- env"; grub-editenv /boot/grub/grubenv list; echo "--- end"
+echo "--- evidence"; cat /var/lib/imagate/evidence; echo "--- end"
+echo "--- stage"; imagate stage show; echo "--- end"
+echo "cmdline=$(cat /proc/cmdline)"
+echo "bless=$(systemctl show -p Result --value imagate-bless.service)"
+journalctl -b -u imagate-bless -u imagate-watch --no-pager -o cat | tail -5
+"""
+RECOVER = """
+echo %s | imagate recover; echo "recover-rc=$?"
+imagate stage set fix; echo "set-rc=$?"
+"""
+WHOLE = """
+imagate label / | tail -1; echo "label-rc=$?"
+imagate stage promote; echo "promote-rc=$?"
+"""
+
+
+def env(r):
+    return dict(line.split("=", 1) for line in r.block("env").splitlines() if "=" in line)
+
+
+def stage_is(r, stage, verdict="admit"):
+    rec = record(r)
+    check(r, rec.get("stage") == stage and rec.get("verdict") == verdict, "not %s in %s" % (verdict, stage))
+    check(r, r.value("where") == "host" and HOST_UP in r.console, "the real root was not started")
+
+
+def config(clean=1, blessings=1, tries=2, automatic="yes", **kw):
+    return conf(stage="fix", rollout="tries = %d\nblessings = %d\nclean-boots = %d\nautomatic = %s" % (
+        tries, blessings, clean, automatic), **kw)
+
+
+def sealed(kernel, work, text):
+    """A box whose seal is of its own firmware's making, in fix, all labelled."""
+    box = GrubBox(kernel, work, text)
+    r = box.boot(STATE + RECOVER % box.recovery)
+    check(r, r.value("recover-rc") == "0" and r.value("set-rc") == "0", "recover or stage set failed")
+    return box
+
+
+def unattended(kernel, work):
+    """from fix to enforce and a raised floor, by itself: GRUB's block, evidence, trial, blessing, ratchet"""
+    box = sealed(kernel, work, config())
+    r = box.boot(WHOLE + STATE)
+    stage_is(r, "fix")
+    check(r, r.value("evm") == "1", "the seal on the root was not used")
+    check(r, r.value("promote-rc") == "0" and env(r).get("imagate_stage") == "audit", "not promoted to audit")
+    generation = int(record(r)["generation"])
+    r = box.boot("systemctl start --wait imagate-bless.service\n" + STATE)
+    stage_is(r, "audit")
+    check(r, "ima_appraise=log" in r.value("cmdline"), "GRUB did not set the kernel's mode")
+    check(r, re.search(r"stage=audit denials=0 lost=0 good=yes", r.block("evidence")), "no clean boot")
+    check(r, env(r).get("imagate_trial") == "enforce" and env(r).get("imagate_tries") == "2", "no trial")
+    r = box.boot("systemctl start --wait imagate-bless.service\n" + STATE)
+    stage_is(r, "enforce")
+    check(r, "imagate.trial" in r.value("cmdline"), "it is not on trial")
+    check(r, env(r).get("imagate_stage") == "enforce" and "imagate_trial" not in env(r), "not blessed")
+    r = box.boot(STATE)
+    stage_is(r, "enforce")
+    rec = record(r)
+    check(r, rec["step.ratchet"] == "ok" and int(rec["generation"]) == generation + 1, "the floor was not raised")
+    check(r, rec["floor"] == "enforce" and "imagate.trial" not in r.value("cmdline"), "the floor is not enforce")
+    # what was asked for and the ways back
+    r = box.boot("imagate stage set fix\n" + STATE)
+    stage_is(r, "enforce")
+    check(r, record(r)["step.ratchet"] == "blocked", "the ratchet moved without a request")
+    r = box.boot(STATE)
+    check(r, record(r).get("cause") == "below-floor" and r.value("where") == "initramfs", "fix got past the floor")
+    return r
+
+
+# a library that init needs comes anew, as an update without labels would bring it
+UPDATE = """
+f=/usr/lib/x86_64-linux-gnu/libseccomp.so.2.5.4
+cp $f $f.new && mv $f.new $f && sync; getfattr -m security.ima $f
+"""
+
+
+def broken_update(kernel, work):
+    """a broken update in the trial: the gate stops it, GRUB counts, and the machine is back in audit by itself"""
+    box = sealed(kernel, work, config(automatic="no"))
+    r = box.boot(STATE + UPDATE + "grub-editenv /boot/grub/grubenv set imagate_stage=audit imagate_trial=enforce imagate_tries=2\n")
+    stage_is(r, "fix")
+    for left in (1, 0):
+        r = box.boot(STATE)
+        check(r, "imagate: STOPPED (preflight)" in r.console and "libseccomp" in r.console, "not stopped by the missing label")
+        check(r, "rebooting in ten seconds" in r.console and HOST_UP not in r.console, "it did not come back by itself")
+    r = box.boot(STATE)
+    stage_is(r, "audit")
+    check(r, env(r).get("imagate_tries") == "0", "GRUB did not count")
+    check(r, int(record(r)["reboots"]) == 2, "the reboots were not counted")
+    return r
+
+
+def brick(kernel, work):
+    """a trial that only the kernel stops (preflight off, init unlabelled): systemd's freeze becomes a reboot, and audit is back"""
+    box = sealed(kernel, work, config(automatic="no", tries=1, gate="preflight = off\n"))
+    r = box.boot(STATE + UPDATE.replace("libseccomp.so.2.5.4", "../systemd/systemd").replace("x86_64-linux-gnu/../", "")
+                 + "grub-editenv /boot/grub/grubenv set imagate_stage=audit imagate_trial=enforce imagate_tries=1\n")
+    stage_is(r, "fix")
+    r = box.boot(STATE)
+    check(r, "Failed to execute" in r.console and HOST_UP not in r.console, "init was started")
+    check(r, r.seconds < m.TIMEOUT, "it froze")
+    r = box.boot(STATE)
+    stage_is(r, "audit")
+    return r
+
+
+NEW = ("6.12.",)
+CASES = [
+    ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW), ("rollout-brick", brick, NEW),
+]
