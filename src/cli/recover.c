@@ -22,6 +22,7 @@
 struct wish {
 	const char *root, *tcti;
 	enum stage floor;
+	bool add;
 };
 
 static enum outcome read_seal(const char *path, struct seal *s, struct why *why)
@@ -45,7 +46,7 @@ static bool get_master(const struct seal *s, struct secret *master)
 	ssize_t n;
 
 	if (isatty(STDIN_FILENO))
-		return ask_until_right(s, s->key_id, master, &wrong);
+		return ask_until_right("/dev/tty", s, s->key_id, master, &wrong);
 	n = read(STDIN_FILENO, text.bytes, sizeof(text.bytes));
 	if (n > 0 && recovery_key_parse((const char *)text.bytes, (size_t)n, key.bytes)) {
 		key.len = RECOVERY_KEY_LEN;
@@ -79,7 +80,10 @@ static int recover(const struct wish *w)
 		log_error("that is not the recovery key of %s; nothing was changed", path);
 		return IMAGATE_FAILED;
 	}
-	if (sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
+	g.stage = sealing_stage(&c);
+	if (w->add && sealing_add(&g, &s, &master, &payload, &why) != OUTCOME_OK)
+		return sealing_failed("the key is right, and no slot could be added; nothing was changed", &why);
+	if (!w->add && sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("the key is right, and could not be sealed to this TPM; nothing was changed. Without a TPM "
 		                      "the gate takes the recovery key at each boot", &why);
 	if (sealing_store(&g, &s, &payload) != IMAGATE_OK)
@@ -92,7 +96,7 @@ static int run(const struct verb *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "root", required_argument, NULL, 'r' }, { "tcti", required_argument, NULL, 't' },
-		{ "floor", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "floor", required_argument, NULL, 'f' }, { "add", no_argument, NULL, 'a' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	struct wish w = { .root = "/" };
 
@@ -100,6 +104,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		switch (c) {
 		case 'r': w.root = optarg; break;
 		case 't': w.tcti = optarg; break;
+		case 'a': w.add = true; break;
 		case 'h': return verb_help(self);
 		case 'f':
 			w.floor = stage_from_name(optarg);
@@ -122,11 +127,13 @@ static int run(const struct verb *self, int argc, char **argv)
 const struct verb verb_recover = {
 	.name = "recover",
 	.summary = "with the recovery key: seal the key that is there to this machine again",
-	.help = "usage: imagate recover [--root DIR] [--floor STAGE] [--tcti TCTI]\n"
+	.help = "usage: imagate recover [--add] [--root DIR] [--floor STAGE] [--tcti TCTI]\n"
 	        "After a change of firmware, boot loader or command line, a cleared or another TPM: asks for\n"
 	        "the recovery key (or reads it from standard input where that is no terminal) and seals the\n"
 	        "same master key to the TPM, command line and root as they are now. Labels stay valid. The\n"
 	        "old seal dies with its counter. Afterwards: dracut -f.\n"
+	        "  --add           keep the slots that are there, add one for this boot: strict binding, where\n"
+	        "                  each stage has its own\n"
 	        "  --root DIR      the system's root, from a rescue shell: /sysroot\n"
 	        "  --floor STAGE   the new floor; the old one's otherwise\n"
 	        "Exit status: 0 done, 2 usage, configuration or no seal, 3 failed and nothing was changed.\n",

@@ -75,6 +75,7 @@ static int seal(const struct wish *w)
 		return sealing_failed("configuration", &why), IMAGATE_USAGE;
 	g.path = w->output ? w->output : c.seal;
 	g.floor = c.floor;
+	g.stage = sealing_stage(&c);
 	if (file_exists(AT_FDCWD, g.path) && !w->force) {
 		log_error("%s is there already: a new seal means a new EVM key, and every HMAC on "
 		          "this system would be invalid", g.path);

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "cli/verb.h"
 #include "core/advice.h"
+#include "core/cmdline.h"
+
 #include "crypto/crypto.h"
 #include "gate/binding.h"
 #include "kernel/keyring.h"
@@ -24,6 +26,17 @@ static void tpm_scope_end(struct tpm_scope *s)
 }
 #define TPM_SCOPE __attribute__((cleanup(tpm_scope_end))) struct tpm_scope
 
+enum stage sealing_stage(const struct config *c)
+{
+	CLEAN_FREE char *text = NULL;
+	struct cmdline l = { 0 };
+	size_t len;
+
+	if (file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_MAX, &text, &len) == 0)
+		cmdline_parse(text, len, &l);
+	return l.stage != STAGE_UNSET ? l.stage : c->stage;
+}
+
 int sealing_failed(const char *doing, const struct why *why)
 {
 	char text[512];
@@ -33,6 +46,12 @@ int sealing_failed(const char *doing, const struct why *why)
 	return IMAGATE_FAILED;
 }
 
+/* Under GRUB the command line is in 8 and the initramfs in 9: then each stage has a slot of its own. */
+static bool strict(const struct pcr_selection *pcrs)
+{
+	return (pcrs->mask & 0x300) == 0x300;
+}
+
 /* What the slot is bound to, in it and in the record that is sealed. */
 static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
                          struct why *why)
@@ -40,7 +59,7 @@ static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slo
 	struct why ignored = { 0 };
 	enum outcome o;
 
-	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
+	*slot = (struct seal_slot){ .floor = g->floor, .stage = strict(&g->config->pcrs) ? g->stage : STAGE_UNSET, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
 	o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
 	if (o == OUTCOME_OK)
 		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
@@ -49,6 +68,55 @@ static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slo
 	/* a root without a UUID is not bound to */
 	if (binding_root(g->root, r->root, &ignored) != OUTCOME_OK)
 		memset(r->root, 0, ROOT_ID_LEN);
+	return o;
+}
+
+/* Counter and generation are in the slot; the rest of the payload, and the object. */
+static enum outcome fill(struct tpm *t, const struct secret *master, struct seal_record *r, struct seal_slot *slot,
+                         struct secret *ret_payload, struct why *why)
+{
+	r->generation = slot->object.generation;
+	r->stage = slot->stage;
+	memcpy(r->master, master->bytes, MASTER_KEY_LEN);
+	payload_build(r, ret_payload->bytes);
+	ret_payload->len = PAYLOAD_LEN;
+	explicit_bzero(r, sizeof(*r));
+	return tpm_seal(t, ret_payload, &slot->object, why);
+}
+
+/* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can
+ * tell: the door is closed. */
+enum outcome sealing_add(const struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
+                         struct why *why)
+{
+	TPM_SCOPE tpm = { 0 };
+	struct seal_record r = { 0 };
+	struct seal_object newest = { 0 };
+	struct seal_slot *slot;
+	size_t live = 0;
+	enum outcome o;
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation > newest.generation)
+			newest = s->slot[i].object;
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation == newest.generation)
+			s->slot[live++] = s->slot[i];
+	s->slots = live;
+	if (live == 0 || live > SEAL_SLOTS_MAX / 2 - 1) {
+		why_set(why, WHY_TEXT, 0, "add to", g->path);
+		why_detail(why, live ? "it has as many slots as fit: 'imagate recover' without --add begins anew" : "it has no slot");
+		return OUTCOME_REFUSED;
+	}
+	slot = &s->slot[live];
+	o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
+	if (o == OUTCOME_OK)
+		o = bind(g, tpm.t, slot, &r, why);
+	slot->object.counter = newest.counter;
+	slot->object.generation = newest.generation;
+	if (o == OUTCOME_OK)
+		o = fill(tpm.t, master, &r, slot, ret_payload, why);
+	s->slots += o == OUTCOME_OK;
 	return o;
 }
 
@@ -65,23 +133,15 @@ enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct 
 		o = tpm_srk(tpm.t, s->srk_name, &s->srk_name_len, why);
 	if (o == OUTCOME_OK)
 		o = bind(g, tpm.t, slot, &r, why);
-	if (o == OUTCOME_OK && !secret_random(&auth, COUNTER_AUTH_LEN)) {
-		why_set(why, WHY_ERRNO, errno, "getrandom", "counter's secret");
-		o = OUTCOME_BROKEN;
-	}
+	if (o == OUTCOME_OK)
+		o = counter_auth_of(master, &auth, why);
 	if (o == OUTCOME_OK)
 		o = tpm_counter_define(tpm.t, &auth, &slot->object.counter, why);
 	if (o != OUTCOME_OK)
 		return o;
 	o = tpm_counter_read(tpm.t, slot->object.counter, &slot->object.generation, why);
-	r.generation = slot->object.generation;
-	memcpy(r.master, master->bytes, MASTER_KEY_LEN);
-	memcpy(r.counter_auth, auth.bytes, COUNTER_AUTH_LEN);
-	payload_build(&r, ret_payload->bytes);
-	ret_payload->len = PAYLOAD_LEN;
-	explicit_bzero(&r, sizeof(r));
 	if (o == OUTCOME_OK)
-		o = tpm_seal(tpm.t, ret_payload, &slot->object, why);
+		o = fill(tpm.t, master, &r, slot, ret_payload, why);
 	if (o != OUTCOME_OK)
 		(void)tpm_counter_undefine(tpm.t, slot->object.counter, NULL); /* nothing hangs on it */
 	s->slots = o == OUTCOME_OK;
@@ -120,7 +180,10 @@ static enum outcome prove(const struct sealing *g, const char *path, const struc
 	if (o == OUTCOME_OK)
 		o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
 	if (o == OUTCOME_OK)
-		o = tpm_unseal(tpm.t, &s.slot[0].object, s.srk_name, s.srk_name_len, &again, why);
+		o = tpm_unseal(tpm.t, &s.slot[s.slots - 1].object, s.srk_name, s.srk_name_len, &again, why);
+	/* a slot added behind the closed door: the next boot is its proof, and the recovery key is there */
+	if (o == OUTCOME_REFUSED && s.slots > 1 && tpm_door_is_why(why))
+		return OUTCOME_OK;
 	if (o != OUTCOME_OK)
 		return o;
 	same = secret_equal(&again, payload) && payload_parse(again.bytes, again.len, &r) &&
@@ -172,7 +235,7 @@ static void undo(const struct sealing *g, const struct seal *s, const char *fres
 	TPM_SCOPE tpm = { 0 };
 
 	(void)unlink(fresh); /* what is left of it is worthless, not dangerous */
-	if (tpm_open(g->tcti, 0, &tpm.t, NULL) == OUTCOME_OK)
+	if (s->slots == 1 && tpm_open(g->tcti, 0, &tpm.t, NULL) == OUTCOME_OK)
 		(void)tpm_counter_undefine(tpm.t, s->slot[0].object.counter, NULL);
 }
 
@@ -207,18 +270,21 @@ int sealing_store(const struct sealing *g, const struct seal *s, const struct se
 
 void sealing_say(const struct sealing *g, const struct seal *s)
 {
-	const struct pcr_selection *pcrs = &s->slot[0].object.pcrs;
+	const struct pcr_selection *pcrs = &s->slot[s->slots - 1].object.pcrs;
 	char text[64];
 
 	if (!pcr_selection_format(pcrs, text, sizeof(text)))
 		text[0] = '\0';
 	(void)printf("%s: sealed to %s, read back, unsealed and loaded.\n"
 	             "The floor is %s; what was sealed before does not unseal any more.\n", g->path, text, stage_name(g->floor));
-	if ((pcrs->mask & (1u << 8)) == 0 || (pcrs->mask & (1u << 9)) == 0)
+	if (!strict(pcrs))
 		(void)printf("Binding: plain. These PCRs do not cover the kernel command line and the initramfs where "
 		             "GRUB starts the kernel:\nwho can change those can unseal the key. A "
 		             "unified kernel image (PCR 4) or PCRs 8 and 9 cover them.\n");
 	else
-		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ.\n");
-	(void)printf("Now put it into the initramfs: dracut -f\n");
+		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ from "
+		             "this boot's.\nEach stage has a command line of its own, so it needs a slot of its own: boot it with the "
+		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
+	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
+		(void)printf("Now put it into the initramfs: dracut -f\n");
 }

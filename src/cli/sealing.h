@@ -14,7 +14,10 @@ struct sealing {
 	const char *root;   /* whose root it is: "/" or "/sysroot" */
 	const char *path;   /* of the seal */
 	enum stage floor;
+	enum stage stage;   /* of this boot: strict slots are for one stage */
 };
+/* The stage of this boot: the command line's, else the configuration's. */
+enum stage sealing_stage(const struct config *c);
 
 /* One line: "doing: what". Returns IMAGATE_FAILED. */
 int sealing_failed(const char *doing, const struct why *why);
@@ -23,6 +26,10 @@ int sealing_failed(const char *doing, const struct why *why);
  * to the PCRs, command line and root of now. ret_payload is what was sealed, to compare with. */
 enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct secret *master,
                           struct secret *ret_payload, struct why *why);
+
+/* One more slot, for the PCRs of now, of the generation that is there. */
+enum outcome sealing_add(const struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
+                         struct why *why);
 
 /* Under a name of its own first, proven from there; the old file is kept as PATH.old; one rename()
  * makes the new one count. Then the old counter goes, if there was one, and the door is closed. Returns an

@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum { AT_GENERATION = 4, AT_FLOOR = 12, AT_STAGE, AT_FLAGS, AT_ZERO, AT_EPOCH = 16, AT_MASTER = 20,
-       AT_COUNTER_AUTH = AT_MASTER + MASTER_KEY_LEN, AT_ROOT = AT_COUNTER_AUTH + COUNTER_AUTH_LEN,
+       AT_SPARE = AT_MASTER + MASTER_KEY_LEN, AT_ROOT = AT_SPARE + 24,
        AT_CMDLINE = AT_ROOT + ROOT_ID_LEN };
 _Static_assert(AT_CMDLINE + CMDLINE_DIGEST_LEN == PAYLOAD_LEN, "the payload's layout");
 #define FLAG_ONCE 1
@@ -20,18 +20,18 @@ void payload_build(const struct seal_record *r, uint8_t ret[static PAYLOAD_LEN])
 	ret[AT_STAGE] = (uint8_t)r->stage;
 	ret[AT_FLAGS] = r->once ? FLAG_ONCE : 0;
 	memcpy(ret + AT_MASTER, r->master, MASTER_KEY_LEN);
-	memcpy(ret + AT_COUNTER_AUTH, r->counter_auth, COUNTER_AUTH_LEN);
 	memcpy(ret + AT_ROOT, r->root, ROOT_ID_LEN);
 	memcpy(ret + AT_CMDLINE, r->cmdline, CMDLINE_DIGEST_LEN);
 }
 
 bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret)
 {
-	static const uint8_t zero[AT_MASTER - AT_EPOCH];
+	static const uint8_t zero[AT_ROOT - AT_SPARE];
 
 	memset(ret, 0, sizeof(*ret));
 	if (len != PAYLOAD_LEN || memcmp(payload, magic, sizeof(magic)) != 0 || payload[AT_FLAGS] > FLAG_ONCE ||
-	    payload[AT_ZERO] || memcmp(payload + AT_EPOCH, zero, sizeof(zero)) != 0 ||
+	    payload[AT_ZERO] || memcmp(payload + AT_EPOCH, zero, AT_MASTER - AT_EPOCH) != 0 ||
+	    memcmp(payload + AT_SPARE, zero, sizeof(zero)) != 0 ||
 	    payload[AT_FLOOR] <= STAGE_UNSET || payload[AT_FLOOR] >= STAGE_COUNT || payload[AT_STAGE] >= STAGE_COUNT)
 		return false;
 	for (int i = 0; i < 8; i++)
@@ -40,7 +40,6 @@ bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret)
 	ret->stage = (enum stage)payload[AT_STAGE];
 	ret->once = payload[AT_FLAGS] & FLAG_ONCE;
 	memcpy(ret->master, payload + AT_MASTER, MASTER_KEY_LEN);
-	memcpy(ret->counter_auth, payload + AT_COUNTER_AUTH, COUNTER_AUTH_LEN);
 	memcpy(ret->root, payload + AT_ROOT, ROOT_ID_LEN);
 	memcpy(ret->cmdline, payload + AT_CMDLINE, CMDLINE_DIGEST_LEN);
 	return true;

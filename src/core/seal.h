@@ -47,7 +47,8 @@
 #define RECOVERY_WRAP_LEN (12 + MASTER_KEY_LEN + 16)
 #define CMDLINE_DIGEST_LEN 32
 #define ROOT_ID_LEN 20
-#define COUNTER_AUTH_LEN 24
+#define COUNTER_AUTH_LEN 32
+#define COUNTER_LABEL "imagate counter" /* what counting asks for: HMAC-SHA256(master key, this with its NUL) */
 #define MASTER_KEY_NAME "imagate-master" /* kernel "user" key; the blob names it */
 #define EVM_KEY_NAME "evm-key"           /* the kernel asks for this name: evm_crypto.c */
 
@@ -105,7 +106,7 @@ bool evm_blob_valid(const char *blob);
  * Part 2, MAX_SYM_DATA). Numbers big-endian:
  *   0  4  magic "IMG\2"        16  4  zero (policy epoch, later)
  *   4  8  generation           20 32  master key
- *  12  1  floor                52 24  the counter's secret
+ *  12  1  floor                52 24  zero
  *  13  1  stage                76 20  root identity, zero: not bound
  *  14  1  flags: 1 once        96 32  command line digest, zero: not bound
  *  15  1  zero */
@@ -115,7 +116,6 @@ struct seal_record {
 	enum stage floor, stage;
 	bool once;
 	uint8_t master[MASTER_KEY_LEN];
-	uint8_t counter_auth[COUNTER_AUTH_LEN];
 	uint8_t root[ROOT_ID_LEN];
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 };

@@ -40,6 +40,9 @@ enum outcome digest_parts(const struct part *parts, size_t count, uint8_t ret[st
 /* Key-Id of a seal. */
 enum outcome key_id_of(const struct secret *master, uint8_t ret[static KEY_ID_LEN], struct why *why);
 
+/* What counting up asks for: whoever has the master key has it. */
+enum outcome counter_auth_of(const struct secret *master, struct secret *ret, struct why *why);
+
 /* The key that requests of this generation are signed with; a request's Mac. verify: REFUSED where it is
  * another's. */
 enum outcome request_key(const struct secret *master, uint64_t generation, struct secret *ret, struct why *why);

@@ -84,6 +84,13 @@ static bool hmac(const uint8_t *key, size_t key_len, const void *text, size_t le
 	return HMAC(EVP_sha256(), key, (int)key_len, text, len, ret, &n) && n == 32;
 }
 
+enum outcome counter_auth_of(const struct secret *master, struct secret *ret, struct why *why)
+{
+	ret->len = COUNTER_AUTH_LEN;
+	return hmac(master->bytes, master->len, COUNTER_LABEL, sizeof(COUNTER_LABEL), ret->bytes)
+	       ? OUTCOME_OK : crypto_failed(why, "HMAC", "counter's secret");
+}
+
 enum outcome request_key(const struct secret *master, uint64_t generation, struct secret *ret, struct why *why)
 {
 	uint8_t text[sizeof(REQUEST_LABEL) + 8] = REQUEST_LABEL;

@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 
-/* False: nobody could be asked. ret->len 0: what was typed is no recovery key at all. */
-bool ask_recovery_key(const char *question, struct secret *ret);
-/* Five tries with growing delays. key_id: the one that counts. */
-bool ask_until_right(const struct seal *s, const uint8_t key_id[static KEY_ID_LEN], struct secret *ret_master,
-                     unsigned *ret_wrong);
+/* Five tries with growing delays. tty: a terminal of our own; NULL: systemd's ask-password protocol (console,
+ * plymouth, whatever agent there is), or /dev/console where there is no systemd. key_id: the one that
+ * counts. False: nobody could be asked (*ret_wrong is 0), or all were wrong. */
+bool ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
+                     struct secret *ret_master, unsigned *ret_wrong);
 
 #endif

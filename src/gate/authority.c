@@ -59,9 +59,9 @@ static bool ask_systemd(const char *question, struct secret *ret)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 && ok;
 }
 
-static bool ask_console(const char *question, struct secret *ret)
+static bool ask_terminal(const char *path, const char *question, struct secret *ret)
 {
-	CLEAN_FD tty = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CLEAN_FD tty = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct termios before, quiet;
 	bool ok, terminal;
 
@@ -81,11 +81,13 @@ static bool ask_console(const char *question, struct secret *ret)
 	return ok;
 }
 
-bool ask_recovery_key(const char *question, struct secret *ret)
+/* False: nobody could be asked. ret->len 0: what was typed is no recovery key at all. */
+static bool ask_recovery_key(const char *path, struct secret *ret)
 {
+	static const char question[] = "imagate: recovery key:";
 	SECRET text = { 0 };
-	bool asked = access("/run/systemd/system", F_OK) == 0 && access(ASK_PROGRAM, X_OK) == 0
-	             ? ask_systemd(question, &text) : ask_console(question, &text);
+	bool systemd = !path && access("/run/systemd/system", F_OK) == 0 && access(ASK_PROGRAM, X_OK) == 0;
+	bool asked = systemd ? ask_systemd(question, &text) : ask_terminal(path ? path : "/dev/console", question, &text);
 
 	ret->len = 0;
 	if (!asked || !recovery_key_parse((const char *)text.bytes, text.len, ret->bytes))
@@ -94,8 +96,8 @@ bool ask_recovery_key(const char *question, struct secret *ret)
 	return true;
 }
 
-bool ask_until_right(const struct seal *s, const uint8_t key_id[static KEY_ID_LEN], struct secret *ret_master,
-                     unsigned *ret_wrong)
+bool ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
+                     struct secret *ret_master, unsigned *ret_wrong)
 {
 	for (*ret_wrong = 0; *ret_wrong < TRIES; (*ret_wrong)++) {
 		SECRET key = { 0 };
@@ -105,8 +107,10 @@ bool ask_until_right(const struct seal *s, const uint8_t key_id[static KEY_ID_LE
 			          1u << *ret_wrong);
 			(void)sleep(1u << *ret_wrong); /* the delay is the point */
 		}
-		if (!ask_recovery_key("imagate: recovery key:", &key))
+		if (!ask_recovery_key(tty, &key)) {
+			*ret_wrong = 0;
 			return false;
+		}
 		if (recovery_open(&key, s->recovery, key_id, ret_master, NULL) == OUTCOME_OK)
 			return true;
 	}
@@ -129,9 +133,9 @@ enum outcome step_authority(struct boot *b)
 	if (!b->has_seal || !decide_ask(&d, &s))
 		return OUTCOME_BLOCKED;
 	secret_wipe(&b->master);
-	secret_wipe(&b->counter_auth);
+	b->generation = 0;
 	tell_before_asking(b, &d);
-	if (!ask_until_right(&b->seal, b->key_id, &b->master, &wrong)) {
+	if (!ask_until_right(NULL, &b->seal, b->key_id, &b->master, &wrong)) {
 		why_set(why, WHY_TEXT, 0, "ask for", "recovery key");
 		why_detail(why, wrong ? "too many wrong keys: reboot to try again" : "nobody could be asked");
 		b->record.wrong_keys = wrong;

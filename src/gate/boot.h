@@ -48,7 +48,6 @@ struct boot {
 	bool no_tpm;             /* waited for once, in vain */
 	struct tpm *tpm;         /* kept for door and ratchet */
 	struct secret master;    /* wiped as soon as the kernel has the EVM key */
-	struct secret counter_auth;
 	struct secret request_key; /* generation and key, for the verified system */
 	uint64_t generation;     /* of the slot that was used */
 	bool used_permit_slot;

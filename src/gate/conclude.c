@@ -1,6 +1,7 @@
 #include "gate/boot.h"
 
 #include "base/file.h"
+#include "tpm/tpm.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum outcome step_conclude(struct boot *b)
 	if (b->record.decision.verdict == VERDICT_ADMIT && b->request_key.len)
 		(void)keyring_offer(REQUEST_KEY_NAME, &b->request_key, NULL); /* without it 'imagate permit' says so */
 	secret_wipe(&b->request_key);
+	b->record.tpm_ms = b->tpm ? tpm_busy_ms(b->tpm) : 0;
 	b->record.total_ms = boot_elapsed_ms(b);
 	b->record.peak_kib = peak_kib();
 	BOOT_EVIDENCE(b)->outcome[STEP_CONCLUDE] = OUTCOME_OK; /* as the record will say it */

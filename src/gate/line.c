@@ -62,7 +62,6 @@ void line_run(struct boot *b)
 		log_debug("%s: %s", step_name(s), outcome_name(BOOT_EVIDENCE(b)->outcome[s]));
 	}
 	secret_wipe(&b->master);
-	secret_wipe(&b->counter_auth);
 }
 
 void boot_init(struct boot *b)
@@ -89,7 +88,6 @@ unsigned boot_elapsed_ms(const struct boot *b)
 void boot_end(struct boot *b)
 {
 	secret_wipe(&b->master);
-	secret_wipe(&b->counter_auth);
 	secret_wipe(&b->request_key);
 	tpm_close(&b->tpm);
 	keyring_warm_up_end(b->warm_up);

@@ -58,7 +58,6 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stag
 	memcpy(ret->cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
 	ret->object.generation = r.generation;
 	memcpy(r.master, b->master.bytes, MASTER_KEY_LEN);
-	memcpy(r.counter_auth, b->counter_auth.bytes, COUNTER_AUTH_LEN);
 	memcpy(r.root, b->sealed_root, ROOT_ID_LEN);
 	memcpy(r.cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
 	payload_build(&r, payload.bytes);
@@ -107,17 +106,19 @@ static enum outcome store_seal(struct boot *b, const struct seal *s, struct why 
 static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 {
 	static struct seal next;
-	enum outcome o;
+	SECRET auth = { 0 };
+	enum outcome o = counter_auth_of(&b->master, &auth, why);
 
 	/* below enforce another command line only warned; from here on it will count: this verified boot's */
 	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
 		memcpy(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN);
-	o = next_seal(b, floor, &next, why);
+	if (o == OUTCOME_OK)
+		o = next_seal(b, floor, &next, why);
 
 	if (o == OUTCOME_OK)
 		o = store_seal(b, &next, why);
 	if (o == OUTCOME_OK)
-		o = tpm_counter_increment(b->tpm, next.slot[0].object.counter, &b->counter_auth, why);
+		o = tpm_counter_increment(b->tpm, next.slot[0].object.counter, &auth, why);
 	if (o != OUTCOME_OK)
 		return o;
 	b->generation++;
@@ -157,10 +158,9 @@ enum outcome step_ratchet(struct boot *b)
 	struct why ignored = { 0 };
 	enum outcome o;
 
-	if (d->verdict == VERDICT_STOP || !d->use_key || !b->tpm || b->counter_auth.len == 0)
+	if (d->verdict == VERDICT_STOP || !d->use_key || !b->tpm || b->generation == 0)
 		return OUTCOME_BLOCKED;
 	o = carry_out(b, why);
-	secret_wipe(&b->counter_auth);
 	if (o == OUTCOME_OK)
 		/* what is left behind is of a dead generation */
 		(void)root_store(b, BOOT_REQUEST_PATH, NULL, 0, &ignored);

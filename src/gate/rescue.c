@@ -71,7 +71,7 @@ static bool may_enter(void)
 		return false;
 	}
 	log_error("Rescue: type the recovery key (from 'imagate seal') for a shell.");
-	while (!ask_until_right(&s, s.key_id, &master, &wrong)) {
+	while (!ask_until_right("/dev/console", &s, s.key_id, &master, &wrong)) {
 		if (wrong == 0)
 			return false;
 		log_error("%u wrong recovery keys; a minute's pause", wrong);

@@ -79,7 +79,7 @@ static bool request_is_there(struct boot *b)
 	return root >= 0 && file_exists(root, BOOT_REQUEST_PATH);
 }
 
-/* Slots that fit, by their own word. Below the floor any slot will do where a request is there: it may be
+/* Slots that fit, by their own word (permits' slots are the last of them). Below the floor any slot will do where a request is there: it may be
  * a permit, and only the key can tell. */
 static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 {
@@ -87,10 +87,15 @@ static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
 	enum stage stage = decide_stage(&s);
 	size_t n = seal_candidates(&b->seal, stage, b->cmdline_digest, ret);
+	bool below;
 
 	k->floor = seal_floor(&b->seal);
-	if (n == 0 && stage >= STAGE_FIX && stage < k->floor && request_is_there(b))
-		n = seal_candidates(&b->seal, k->floor, b->cmdline_digest, ret);
+	below = stage >= STAGE_FIX && stage < decide_floor(&s, BOOT_EVIDENCE(b));
+	/* permits' slots come last: none there, none at all */
+	if (below && n && !b->seal.slot[ret[n - 1]].once)
+		n = 0;
+	if (below && n == 0 && request_is_there(b))
+		n = seal_candidates(&b->seal, k->floor > stage ? k->floor : stage, b->cmdline_digest, ret);
 	k->cmdline = n || !seal_candidates(&b->seal, stage, NULL, ret) ? TRI_UNKNOWN : TRI_NO;
 	k->useful = n ? TRI_YES : TRI_NO;
 	return n;
@@ -109,12 +114,10 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 	if (!payload_parse(payload->bytes, payload->len, &r) || r.generation != slot->object.generation) {
 		(void)bad_file(why, b->config.seal, "what was unsealed is not a payload of this version: seal again");
 	} else if (!secret_set(&b->master, r.master, MASTER_KEY_LEN) ||
-	           !secret_set(&b->counter_auth, r.counter_auth, COUNTER_AUTH_LEN) ||
 	           key_id_of(&b->master, id, why) != OUTCOME_OK) {
 		secret_wipe(&b->master);
 	} else if (memcmp(id, b->key_id, KEY_ID_LEN) != 0) {
 		secret_wipe(&b->master);
-		secret_wipe(&b->counter_auth);
 		(void)bad_file(why, b->config.seal, "it was sealed by somebody else: this initramfs belongs to another key");
 		o = OUTCOME_REFUSED;
 	} else {

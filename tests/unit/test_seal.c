@@ -160,7 +160,6 @@ static void test_payload(void **state)
 
 	(void)state;
 	memset(r.master, 7, sizeof(r.master));
-	memset(r.counter_auth, 8, sizeof(r.counter_auth));
 	memset(r.root, 9, sizeof(r.root));
 	memset(r.cmdline, 10, sizeof(r.cmdline));
 	payload_build(&r, payload);
@@ -171,7 +170,7 @@ static void test_payload(void **state)
 	static const struct {
 		int at;
 		uint8_t value;
-	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 19, 1 } };
+	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 19, 1 }, { 52, 1 }, { 75, 1 } };
 	for (size_t i = 0; i < ROWS(bad); i++) {
 		payload_build(&r, payload);
 		payload[bad[i].at] = bad[i].value;

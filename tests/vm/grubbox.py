@@ -36,12 +36,12 @@ def put(disk, path, src):
     m.sh("debugfs", "-w", "-R", "write %s %s" % (src, path), disk)
 
 
-def esp(work, note=""):
+def esp(work):
     """An ESP whose GRUB looks for the root by its label."""
     root = os.path.join(m.CACHE, "root")
     early, made = "/tmp/%s.cfg" % os.path.basename(work), "/tmp/%s.efi" % os.path.basename(work)
     with open(root + early, "w") as f:
-        f.write("# %s\n" % note + EARLY)
+        f.write(EARLY)
     m.sh("chroot", root, "grub-mkimage", "-O", "x86_64-efi", "-o", made, "-p", "/", "-c", early, *MODULES)
     efi, image = os.path.join(work, "grub.efi"), os.path.join(work, "esp.img")
     shutil.move(root + made, efi)

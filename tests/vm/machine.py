@@ -203,14 +203,17 @@ class Machine:
                 disk = os.path.join(work, "disk.qcow2")
                 sh("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.disk, "-F", fmt, disk)
                 fmt = "qcow2"
-            args += ["-drive", "file=%s,format=%s,if=virtio,cache=unsafe" % (disk, fmt)]
+            args += ["-drive", "file=%s,format=%s,if=none,id=root,cache=unsafe" % (disk, fmt)]
         else:
-            args += ["-drive", "driver=null-co,read-zeroes=on,size=1M,if=virtio"]
+            args += ["-drive", "driver=null-co,read-zeroes=on,size=1M,if=none,id=root"]
+        # in the boot order: OVMF shows its GRUB no other disks
+        args += ["-device", "virtio-blk-pci,drive=root,bootindex=2"]
         script = os.path.join(work, "script")
         with open(script, "wb") as f:
             f.write(self.script.encode())
             f.write(b"\n" * 512 + b"\0" * (-(f.tell() + 512) % 4096))
-        args += ["-drive", "file=%s,format=raw,if=virtio,readonly=on" % script]
+        args += ["-drive", "file=%s,format=raw,if=none,id=script,readonly=on" % script,
+                 "-device", "virtio-blk-pci,drive=script"]
         return args
 
     def _start_tpm(self, work):
