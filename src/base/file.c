@@ -345,3 +345,18 @@ int dir_list(int root, const char *path, const char *suffix, char names[][256], 
 	qsort(names, (size_t)count, sizeof(names[0]), compare_names);
 	return count;
 }
+
+int file_patch(int root, const char *path, const void *bytes, size_t len)
+{
+	CLEAN_FD fd = openat(root, below(root, path), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = pwrite(fd, bytes, len, 0);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n != len)
+		return -EIO;
+	return fsync(fd) < 0 ? -errno : 0;
+}

@@ -27,6 +27,8 @@ MUST_CHECK int file_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
  * directory must exist. */
 MUST_CHECK int file_write_atomic(int root, const char *path, const void *bytes, size_t len,
                                  mode_t mode);
+/* The first len bytes of a file that is there, in place by one pwrite(), synced. */
+MUST_CHECK int file_patch(int root, const char *path, const void *bytes, size_t len);
 /* from takes the place of to by one rename(); what was at to is kept under the name backup
  * (hard link, replacing an older one), unless there was nothing. All in one directory, synced. */
 MUST_CHECK int file_replace(int root, const char *from, const char *to, const char *backup);

@@ -1,51 +1,48 @@
 #include "cli/grubfile.h"
 
-#include "base/clean.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
-static int open_block(const char *root, int flags)
+static const char *const places[] = { "boot/grub/grubenv", "boot/grub2/grubenv" };
+
+/* The first that is there. */
+static int find(const char *root, char ret[static PATH_MAX])
 {
-	static const char *const places[] = { "boot/grub/grubenv", "boot/grub2/grubenv" };
-	char path[PATH_MAX];
-	int fd = -1;
-
-	for (size_t i = 0; i < 2 && fd < 0; i++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", root, places[i]) >= sizeof(path))
+	for (size_t i = 0; i < 2; i++) {
+		if ((size_t)snprintf(ret, PATH_MAX, "%s/%s", root, places[i]) >= PATH_MAX)
 			return -ENAMETOOLONG;
-		fd = open(path, flags | O_CLOEXEC);
+		if (file_exists(AT_FDCWD, ret))
+			return 0;
 	}
-	return fd < 0 ? -errno : fd;
+	return -ENOENT;
 }
 
 int grubfile_read(const char *root, char ret[static GRUBENV_LEN])
 {
-	CLEAN_FD fd = open_block(root, O_RDONLY);
-	char one_more;
-	ssize_t n;
+	CLEAN_FREE char *text = NULL;
+	char path[PATH_MAX];
+	size_t len;
+	int r = find(root, path);
 
-	if (fd < 0)
-		return fd;
-	n = pread(fd, ret, GRUBENV_LEN, 0);
-	if (n < 0)
-		return -errno;
-	return grubenv_valid(ret, (size_t)n) && pread(fd, &one_more, 1, GRUBENV_LEN) == 0 ? 0 : -EBADMSG;
+	if (r == 0)
+		r = file_read(AT_FDCWD, path, GRUBENV_LEN, &text, &len);
+	if (r < 0)
+		return r == -EFBIG ? -EBADMSG : r;
+	if (!grubenv_valid(text, len))
+		return -EBADMSG;
+	memcpy(ret, text, GRUBENV_LEN);
+	return 0;
 }
 
 int grubfile_write(const char *root, const char block[static GRUBENV_LEN])
 {
-	CLEAN_FD fd = open_block(root, O_WRONLY);
-	ssize_t n;
+	char path[PATH_MAX];
+	int r = find(root, path);
 
-	if (fd < 0)
-		return fd;
-	n = pwrite(fd, block, GRUBENV_LEN, 0);
-	if (n < 0)
-		return -errno;
-	if (n != GRUBENV_LEN)
-		return -EIO;
-	return fsync(fd) < 0 ? -errno : 0;
+	return r < 0 ? r : file_patch(AT_FDCWD, path, block, GRUBENV_LEN);
 }

@@ -234,6 +234,8 @@ static void take_word(const struct cmdline_word *w, struct cmdline *c)
 		c->rescue = true;
 	} else if (cmdline_name_is(w, "imagate.trial")) {
 		c->trial = true;
+		c->trial_left = w->value && w->value_len == 1 && *w->value >= '0' && *w->value <= '9'
+		                ? (unsigned)(*w->value - '0') : 10;
 	} else if (cmdline_name_is(w, "ima_appraise") && w->value) {
 		/* the kernel looks at seven characters at most */
 		(void)copy_value(w, c->appraise, sizeof(c->appraise));

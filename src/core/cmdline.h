@@ -38,7 +38,8 @@ struct cmdline {
 	bool ima_policy;       /* ima_policy=, ima_tcb or ima_appraise_tcb was given */
 	char init[256];        /* init=, "" if none */
 	bool rescue;           /* imagate.rescue */
-	bool trial;            /* imagate.trial: the boot loader says that this stage is on trial */
+	bool trial;            /* imagate.trial=N: the boot loader says that this stage is on trial, N tries left */
+	unsigned trial_left;   /* N; more than 9: it was no digit */
 	bool truncated;        /* a value did not fit its field: treat as unknown */
 };
 

@@ -56,6 +56,18 @@ bool rollout_write(const struct rollout *r, char block[static GRUBENV_LEN])
 	return true;
 }
 
+bool rollout_catch_up(struct rollout *r, enum stage stage, bool trial, unsigned left)
+{
+	bool behind = trial && r->trial != STAGE_UNSET && left < 9 && r->tries == left + 1;
+	bool once = r->once != STAGE_UNSET && r->once == stage;
+
+	if (behind)
+		r->tries = left;
+	if (once)
+		r->once = STAGE_UNSET;
+	return behind || once;
+}
+
 void rollout_bless(struct rollout *r, enum stage booted, const struct config *c, bool *ret_raise)
 {
 	*ret_raise = false;

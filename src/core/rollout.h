@@ -25,6 +25,11 @@ void rollout_read(const char block[static GRUBENV_LEN], struct rollout *ret);
 /* False: it does not fit; the block is as it was. */
 bool rollout_write(const struct rollout *r, char block[static GRUBENV_LEN]);
 
+/* Where GRUB could not write its block (LVM, RAID, btrfs), what it did is done by the gate: left is what it
+ * says to have counted down to (more than 9: it did not say), stage what it started. True: something was
+ * to be done. */
+bool rollout_catch_up(struct rollout *r, enum stage stage, bool trial, unsigned left);
+
 /* A good boot in this stage: a trial's blessing is counted; *ret_raise: it was the last that was needed, and
  * the floor may rise to the stage. */
 void rollout_bless(struct rollout *r, enum stage booted, const struct config *c, bool *ret_raise);

@@ -34,7 +34,7 @@ enum outcome step_conclude(struct boot *b)
 	b->record.decision = decide_final(&d, &s, BOOT_EVIDENCE(b));
 	/* who runs a verified system may ask the next gate for something */
 	if (b->record.decision.verdict == VERDICT_ADMIT && b->request_key.len)
-		(void)keyring_offer(REQUEST_KEY_NAME, &b->request_key, NULL); /* without it 'imagate permit' says so */
+		(void)keyring_offer(REQUEST_KEY_NAME, &b->request_key, BOOT_WHY(b, STEP_CONCLUDE)); /* 'imagate permit' says so */
 	secret_wipe(&b->request_key);
 	b->record.tpm_ms = b->tpm ? tpm_busy_ms(b->tpm) : 0;
 	b->record.total_ms = boot_elapsed_ms(b);

@@ -150,6 +150,8 @@ enum outcome step_preflight(struct boot *b)
 		return o;
 	judge_root(b);
 	count_reboots(b);
+	if (!b->rehearse)
+		count_for_grub(b);
 	if (!b->has_config || decide_stage(&s) < STAGE_FIX)
 		return OUTCOME_BLOCKED;
 	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);

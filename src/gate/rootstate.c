@@ -1,6 +1,9 @@
 #include "gate/rootstate.h"
 
 #include "base/file.h"
+#include "base/log.h"
+#include "core/advice.h"
+#include "core/rollout.h"
 #include "core/text.h"
 
 #include <errno.h>
@@ -42,13 +45,16 @@ static int remount(const char *sysroot, bool writable)
 	return mount(NULL, sysroot, NULL, flags, NULL) < 0 ? -errno : 0;
 }
 
-static int change(const char *sysroot, const char *path, const char *text, size_t len)
+/* How: a whole new file, or (patch) the bytes of an old one in place, for who knows it by its blocks. */
+static int change(const char *sysroot, const char *path, const char *text, size_t len, bool patch)
 {
 	const char *name = "";
 	CLEAN_FD dir = open_dir(sysroot, path, &name);
 
 	if (dir < 0)
 		return dir;
+	if (patch)
+		return file_patch(dir, name, text, len);
 	if (text)
 		return file_write_atomic(dir, name, text, len, 0600);
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
@@ -56,7 +62,7 @@ static int change(const char *sysroot, const char *path, const char *text, size_
 	return fsync(dir) < 0 ? -errno : 0;
 }
 
-enum outcome root_store(const struct boot *b, const char *path, const char *text, size_t len, struct why *why)
+static enum outcome store(const struct boot *b, const char *path, const char *text, size_t len, bool patch, struct why *why)
 {
 	struct statvfs st;
 	bool read_only;
@@ -69,7 +75,7 @@ enum outcome root_store(const struct boot *b, const char *path, const char *text
 	read_only = st.f_flag & ST_RDONLY;
 	r = read_only ? remount(b->sysroot_path, true) : 0;
 	if (r == 0)
-		r = change(b->sysroot_path, path, text, len);
+		r = change(b->sysroot_path, path, text, len, patch);
 	if (read_only)
 		back = remount(b->sysroot_path, false);
 	if (r == 0 && back == 0)
@@ -78,6 +84,38 @@ enum outcome root_store(const struct boot *b, const char *path, const char *text
 	why_detail(why, r ? "the real root could not be written: is it full, or read-only by itself?"
 	                  : "it was written, and the root could not be made read-only again");
 	return OUTCOME_BROKEN;
+}
+
+enum outcome root_store(const struct boot *b, const char *path, const char *text, size_t len, struct why *why)
+{
+	return store(b, path, text, len, false, why);
+}
+
+void count_for_grub(const struct boot *b)
+{
+	static const char *const places[] = { "/boot/grub/grubenv", "/boot/grub2/grubenv" };
+	CLEAN_FD root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct why why = { 0 };
+	char text[512];
+
+	for (size_t i = 0; root >= 0 && i < 2; i++) {
+		CLEAN_FREE char *block = NULL;
+		CLEAN_FD fd = -1;
+		struct stance s = boot_stance(b);
+		struct rollout r;
+		size_t len;
+
+		if (file_open_in_root(root, places[i], &fd) < 0 || file_read_fd(fd, GRUBENV_LEN, &block, &len) < 0 ||
+		    !grubenv_valid(block, len))
+			continue;
+		rollout_read(block, &r);
+		if (!rollout_catch_up(&r, decide_stage(&s), b->cmdline.trial, b->cmdline.trial_left) || !rollout_write(&r, block))
+			continue;
+		if (store(b, places[i], block, len, true, &why) != OUTCOME_OK) {
+			why_format(&why, text, sizeof(text));
+			log_error("the trial could not be counted: %s", text);
+		}
+	}
 }
 
 void count_reboots(struct boot *b)

@@ -13,6 +13,8 @@ enum outcome root_store(const struct boot *b, const char *path, const char *text
 /* Automatic reboots since the last good boot, into the evidence; more than REBOOTS_MAX where the file cannot be
  * understood, so that nothing reboots for ever. */
 void count_reboots(struct boot *b);
+/* What GRUB could not write into its environment block, where that lies on the real root. */
+void count_for_grub(const struct boot *b);
 /* One more, before it happens. */
 enum outcome add_reboot(const struct boot *b, struct why *why);
 

@@ -259,13 +259,20 @@ enum outcome keyring_restrict(int32_t ring, struct why *why)
 
 enum outcome keyring_offer(const char *name, const struct secret *value, struct why *why)
 {
-	key_serial_t key = add_key("user", name, value->bytes, value->len, KEY_SPEC_USER_KEYRING);
+	/* first where it is possessed: only who possesses it may set its permissions */
+	key_serial_t key = add_key("user", name, value->bytes, value->len, KEY_SPEC_SESSION_KEYRING);
 
 	if (key < 0)
 		return failed(why, "add key", name);
 	/* its owner, root, may find and read it, nobody else */
-	return keyctl_setperm(key, KEY_POS_ALL | KEY_USR_VIEW | KEY_USR_READ | KEY_USR_SEARCH) < 0
-	       ? failed(why, "set permissions", name) : OUTCOME_OK;
+	if (keyctl_setperm(key, KEY_POS_ALL | KEY_USR_VIEW | KEY_USR_READ | KEY_USR_SEARCH) < 0 ||
+	    keyctl_link(key, KEY_SPEC_USER_KEYRING) < 0) {
+		enum outcome o = failed(why, "offer key", name);
+
+		(void)keyctl_invalidate(key); /* nobody may find a half of it */
+		return o;
+	}
+	return OUTCOME_OK;
 }
 
 enum outcome keyring_fetch(const char *name, struct secret *ret, struct why *why)

@@ -102,6 +102,38 @@ static void test_bless(void **state)
 	assert_false(raise);
 }
 
+/* What GRUB could not write, the gate does; what it wrote, nobody does twice. */
+static void test_catch_up(void **state)
+{
+	static const struct {
+		struct rollout r;
+		enum stage stage;
+		bool trial;
+		unsigned left;
+		bool done;
+		unsigned tries;
+		enum stage once;
+	} rows[] = {
+		{ { .trial = STAGE_ENFORCE, .tries = 3 }, STAGE_ENFORCE, true, 2, true, 2, STAGE_UNSET },
+		{ { .trial = STAGE_ENFORCE, .tries = 2 }, STAGE_ENFORCE, true, 2, false, 2, STAGE_UNSET },
+		{ { .trial = STAGE_ENFORCE, .tries = 3 }, STAGE_ENFORCE, true, 10, false, 3, STAGE_UNSET },
+		{ { .trial = STAGE_ENFORCE, .tries = 3 }, STAGE_AUDIT, false, 0, false, 3, STAGE_UNSET },
+		{ { .trial = STAGE_ENFORCE, .tries = 3 }, STAGE_ENFORCE, true, 0, false, 3, STAGE_UNSET }, /* edited by hand */
+		{ { .tries = 1 }, STAGE_ENFORCE, true, 0, false, 1, STAGE_UNSET },
+		{ { .once = STAGE_FIX }, STAGE_FIX, false, 0, true, 0, STAGE_UNSET },
+		{ { .once = STAGE_FIX }, STAGE_ENFORCE, false, 0, false, 0, STAGE_FIX }, /* set after GRUB read it */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct rollout r = rows[i].r;
+
+		assert_int_equal(rollout_catch_up(&r, rows[i].stage, rows[i].trial, rows[i].left), rows[i].done);
+		assert_int_equal(r.tries, rows[i].tries);
+		assert_int_equal(r.once, rows[i].once);
+	}
+}
+
 static const struct {
 	const char *text;
 	unsigned clean;
@@ -181,7 +213,7 @@ static void test_audit_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grubenv),  cmocka_unit_test(test_rollout_block), cmocka_unit_test(test_bless),
+		cmocka_unit_test(test_grubenv),  cmocka_unit_test(test_rollout_block), cmocka_unit_test(test_bless), cmocka_unit_test(test_catch_up),
 		cmocka_unit_test(test_evidence), cmocka_unit_test(test_next), cmocka_unit_test(test_audit_records),
 	};
 

@@ -7,8 +7,9 @@ import subprocess
 
 import machine as m
 from box import Box
-from gate import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, check, record, stopped, went_on
-from golden import lsm_for
+from gate import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, check, initrd_unit, record, stopped, went_on
+from golden import conf
+from grubbox import GrubBox, put as put_file
 from recovery import SEAL_FILE
 
 FLOOR = KERNEL_STATE + 'imagate stage floor enforce; echo "floor-rc=$?"\n'
@@ -153,8 +154,57 @@ def swapped_root(kernel, work):
     return r
 
 
+STRICT = "pcrs = sha256:0,2,4,7,8,9\n"
+# instead of the gate, before the door is closed
+TOOL_UNIT = """[Unit]
+DefaultDependencies=no
+Before=imagate-gate.service
+After=systemd-journald.socket systemd-udevd.service
+[Service]
+Type=oneshot
+StandardOutput=journal+console
+ExecStart=/bin/sh -c 'while ! [ -e /dev/tpmrm0 ]; do :; done; %s /etc/imagate/seal.pem'
+""" % ATTACK
+
+
+def strict(kernel, work):
+    """strict binding, OVMF and GRUB: one slot a stage; the gate masked or the initramfs replaced, and the TPM refuses"""
+    text = conf(floor="fix", recovery="ask = yes", tpm=STRICT)
+    quiet = conf(floor="fix", tpm=STRICT)
+    box = GrubBox(kernel, work, text)
+    put = ("echo %s | imagate recover %%s; echo recover-rc=$?\n" % box.recovery)
+    r = box.boot(KERNEL_STATE + put % "" + "imagate stage set enforce\n" + SEAL_FILE)
+    check(r, r.value("recover-rc") == "0" and "stage=fix" in r.block("seal"), "no strict slot for fix")
+    r = box.boot(KERNEL_STATE + put % "--add" + SEAL_FILE, answers=[("recovery key:", box.recovery + "\n")])
+    went_on(r, "admit", "none")
+    check(r, record(r)["authority"] == "yes", "another command line got the key without the recovery key")
+    check(r, r.value("recover-rc") == "0" and "stage=enforce" in r.block("seal"), "no slot for enforce")
+    seal = r.block("seal")
+    r = box.boot(KERNEL_STATE)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["authority"] != "yes", "the slot for enforce does not unseal")
+    # an initramfs of the attacker's: the tool runs where nothing has closed the door
+    evil = dict(tool(), **initrd_unit("tool.service", TOOL_UNIT))
+    evil["etc/imagate/seal.pem"] = seal
+    good = open(os.path.join(box.work, "initrd"), "rb").read()
+    box.initramfs_is(quiet, seal, evil)
+    r = box.boot(IN_INITRAMFS)
+    check(r, re.search(r"slot \d: refused", r.console) and "slot 0: ok" not in r.console and "slot 1: ok" not in r.console,
+          "another initramfs has the key")
+    check(r, record(r).get("cause") == "key-refused" and HOST_UP not in r.console, "the boot went on")
+    # the right initramfs again, and a word on the command line
+    with open(os.path.join(box.work, "initrd"), "wb") as f:
+        f.write(good)
+    put_file(box.disk, "/boot/initrd.img-" + kernel, os.path.join(box.work, "initrd"))
+    box.edit_grub("rd.systemd.mask=imagate-gate.service")
+    r = box.boot(KERNEL_STATE, timeout=120, until=lambda t: HOST_UP in t, answers=[
+        (r"type the recovery key[\s\S]*recovery key:", box.recovery + "\n")])
+    check(r, HOST_UP not in r.console and "ADMITTED" not in r.console, "the masked gate let the boot go on")
+    return r
+
+
 NEW = ("6.12.",)
 CASES = [
-    ("attack-edit", edit, NEW), ("attack-masked", masked, NEW), ("attack-offline", offline, NEW), ("attack-cloned", cloned, NEW),
+    ("attack-edit", edit, NEW), ("attack-masked", masked, NEW), ("attack-offline", offline, NEW), ("attack-cloned", cloned, NEW), ("attack-strict", strict, NEW),
     ("attack-swapped-root", swapped_root, NEW),
 ]

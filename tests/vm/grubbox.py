@@ -2,6 +2,7 @@
 'update-grub' makes them."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,7 +12,7 @@ from gate import check
 from golden import lsm_for
 
 MODULES = ("part_gpt fat ext2 linux normal tpm echo configfile search search_label search_fs_uuid loadenv test "
-           "gzio sleep minicmd").split()
+           "gzio sleep minicmd all_video").split()
 EARLY = "search --no-floppy --label imagate-root --set=root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
 DEFAULTS = """GRUB_DEFAULT=0
 GRUB_TIMEOUT=1
@@ -76,10 +77,21 @@ class GrubBox(Box):
         check(r, r.value("mkconfig-rc") == "0" and "imagate_args" in r.block("grubcfg"), "grub-mkconfig failed")
         self.setup = r
 
-    def initramfs_is(self, config, seal=None):
+    def initramfs_is(self, config, seal=None, more=None):
         """What 'dracut -f' would leave in /boot."""
-        vm = m.Machine(self.kernel, overlay={"etc/imagate/imagate.conf": config, "etc/imagate/seal.pem": seal or self.seal})
+        files = {"etc/imagate/imagate.conf": config, "etc/imagate/seal.pem": seal or self.seal}
+        vm = m.Machine(self.kernel, overlay=dict(files, **(more or {})))
         put(self.disk, "/boot/initrd.img-" + self.kernel, vm._initrd(self.work))
+
+    def edit_grub(self, word):
+        """One more word on every kernel line of grub.cfg."""
+        cfg = os.path.join(self.work, "grub.cfg")
+        m.sh("debugfs", "-R", "dump /boot/grub/grub.cfg " + cfg, self.disk)
+        with open(cfg) as f:
+            text = re.sub(r"^(\s*linux\s.*)$", r"\1 " + word, f.read(), flags=re.M)
+        with open(cfg, "w") as f:
+            f.write(text)
+        put(self.disk, "/boot/grub/grub.cfg", cfg)
 
     def boot(self, script="", **kw):
         return m.Machine(self.kernel, disk=self.disk, tpm=self.tpm, script=script, keep=True, firmware=self._firmware,

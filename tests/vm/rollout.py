@@ -3,9 +3,11 @@
 import re
 
 import machine as m
+from box import Box
 from gate import HOST_UP, KERNEL_STATE, check, record
 from golden import conf
 from grubbox import GrubBox
+from recovery import moved
 
 STATE = KERNEL_STATE + """
 echo "--- env"; grub-editenv /boot/grub/grubenv list; echo "--- end"
@@ -116,7 +118,29 @@ def brick(kernel, work):
     return r
 
 
+GRUB_ENV = """
+mkdir -p /boot/grub; grub-editenv /boot/grub/grubenv create
+grub-editenv /boot/grub/grubenv set imagate_stage=audit imagate_trial=enforce imagate_tries=2 imagate_once=enforce saved_entry=1
+sync
+"""
+
+
+def counted_here(kernel, work):
+    """GRUB could not write its block: the gate counts the trial and clears the permit's once, and nothing else of it"""
+    box = Box(kernel, work)
+    box.boot(script=KERNEL_STATE + GRUB_ENV)
+    # as GRUB would have started it, had it counted 2 down to 1 without being able to write that
+    r = box.boot(cmdline="imagate.stage=enforce ima_appraise=enforce imagate.trial=1", files=moved())
+    check(r, "rebooting in ten seconds" in r.console and HOST_UP not in r.console, "the trial did not fall back")
+    r = box.boot(script=STATE, cmdline="imagate.stage=audit ima_appraise=log")
+    stage_is(r, "audit")
+    check(r, env(r) == {"imagate_stage": "audit", "imagate_trial": "enforce", "imagate_tries": "1", "imagate_blessed": "0",
+                        "saved_entry": "1"}, "the block is not as it should be")
+    return r
+
+
 NEW = ("6.12.",)
 CASES = [
+    ("rollout-counted-here", counted_here, NEW),
     ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW), ("rollout-brick", brick, NEW),
 ]
