@@ -52,7 +52,7 @@ help:
 	@echo 'make demo         build everything, then show it at work in a virtual machine'
 	@echo 'make check        all tests that CI runs; ends with "N passed, N failed"'
 	@echo 'make check-unit   unit tests under ASan/UBSan, structure tests, software TPM tests'
-	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists"
+	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
@@ -82,6 +82,10 @@ $(BUILD)/imagate: $(CLI_OBJ)
 $(BUILD)/unseal: tests/vm/unseal.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ))
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
+
+$(BUILD)/cut.so: tests/vm/cut.c
+	$(say) LD $@
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -Wno-missing-prototypes -fPIC -shared -o $@ $< -ldl
 
 # -- tests: the same rooms once more, under the sanitizers ------------------------------
 SAN      = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -135,7 +139,7 @@ check: deps-test deps-vm
 	+@tests/run-all "$(MAKE)" unit fuzz vm
 
 check-all: deps-test deps-vm
-	+@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
+	+@LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
 
 deps-build deps-test deps-vm:
 	@images/packages $(@:deps-%=%)

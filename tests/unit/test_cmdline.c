@@ -96,9 +96,79 @@ static void test_kernel_words(void **state)
 	assert_true(c.truncated);
 }
 
+/* What is sealed: the words that matter, as the kernel reads them. */
+static const struct {
+	const char *line, *words, *normal;
+} normals[] = {
+	{ "", "", "\n" },
+	{ "quiet splash loglevel=3 console=ttyS0,115200 BOOT_IMAGE=/vmlinuz ro", "", "\n" },
+	{ "imagate.stage=fix ima_appraise=fix imagate.trial=2 panic=10", "", "\n" },
+	{ "root=/dev/vda  rd.luks=1\n", "", "root=/dev/vda\nrd.luks=1\n" },
+	{ "ROOT-x=a root_x=\"b c\"", "", "ROOT_x=a\nroot_x=b c\n" },
+	{ "a b", "", "a\nb\n" },
+	{ "b a", "", "b\na\n" }, /* the order may matter */
+	{ "crashkernel=256M mitigations=auto root=x", "crashkernel mitigations", "root=x\n" },
+	{ "rd-x=1 rd_x=2", "rd.x rd_x", "\n" },
+	{ "root=x -- quiet single", "", "root=x\n__\nquiet\nsingle\n" }, /* behind "--" all is init's */
+	{ "init=/bin/sh", "", "init=/bin/sh\n" },
+	{ "quietly", "", "quietly\n" },
+};
+
+static void test_normal(void **state)
+{
+	char ret[128];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(normals); i++) {
+		size_t n = cmdline_normal(normals[i].line, strlen(normals[i].line), normals[i].words, ret, sizeof(ret));
+
+		assert_int_equal(n, strlen(normals[i].normal));
+		assert_memory_equal(ret, normals[i].normal, n);
+		if (n > 1)
+			assert_int_equal(cmdline_normal(normals[i].line, strlen(normals[i].line), normals[i].words, ret, n - 1), 0);
+	}
+}
+
+static void test_hostile(void **state)
+{
+	static const struct {
+		const char *line, *word;
+	} rows[] = {
+		{ "root=x quiet", NULL }, { "root=x init=/bin/sh", "init" }, { "rd.systemd.mask=imagate-gate.service", "rd.systemd.mask" },
+		{ "systemd.debug-shell", "systemd.debug-shell" }, { "rd.break=pre-mount", "rd.break" }, { "initrd=x", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct cmdline_word w;
+		const char *what = NULL;
+
+		assert_int_equal(cmdline_hostile(rows[i].line, strlen(rows[i].line), &w, &what), rows[i].word != NULL);
+		if (rows[i].word) {
+			assert_int_equal(w.name_len, strlen(rows[i].word));
+			assert_memory_equal(w.name, rows[i].word, w.name_len);
+			assert_true(what && *what);
+		}
+	}
+}
+
+static void test_trial(void **state)
+{
+	struct cmdline c;
+
+	(void)state;
+	cmdline_parse("imagate.trial=2 imagate.rescue", 30, &c);
+	assert_true(c.trial && c.trial_left == 2 && c.rescue);
+	cmdline_parse("imagate.trial", 13, &c);
+	assert_true(c.trial && c.trial_left > 9 && !c.rescue);
+	cmdline_parse("imagate.trial=23", 16, &c);
+	assert_true(c.trial && c.trial_left > 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_normal), cmocka_unit_test(test_hostile), cmocka_unit_test(test_trial),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_kernel_words),

@@ -10,9 +10,9 @@ from box import Box
 from gate import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, check, initrd_unit, record, stopped, went_on
 from golden import conf
 from grubbox import GrubBox, put as put_file
+from power import FLOOR
 from recovery import SEAL_FILE
 
-FLOOR = KERNEL_STATE + 'imagate stage floor enforce; echo "floor-rc=$?"\n'
 ATTACK = "/usr/lib/imagate/unseal-attack"
 
 
