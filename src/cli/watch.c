@@ -43,10 +43,22 @@ static bool is_blessed(void)
 	return file_exists(AT_FDCWD, "/run/imagate/blessed");
 }
 
+/* Where the gate stopped listening; without its word something was missed. */
+static void go_on(struct audit_watch *w)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+
+	if (file_read(AT_FDCWD, AUDIT_STATE_PATH, AUDIT_STATE_MAX - 1, &text, &len) < 0 || !audit_state_parse(text, len, w)) {
+		*w = AUDIT_WATCH_NONE;
+		w->lost = 1;
+	}
+}
+
 static int watch(void)
 {
 	static struct record r;
-	struct audit_watch w;
+	struct audit_watch w = AUDIT_WATCH_NONE;
 	struct why why = { 0 };
 	char text[512];
 	sigset_t stop;
@@ -54,11 +66,13 @@ static int watch(void)
 
 	if (!evidence_record(&r))
 		return IMAGATE_FAILED;
+	go_on(&w);
 	if (audit_watch_begin(&w, &why) != OUTCOME_OK) {
 		why_format(&why, text, sizeof(text));
 		log_error("%s", text);
 		return IMAGATE_FAILED;
 	}
+	audit_watch_log(&w);
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTERM);
 	(void)sigaddset(&stop, SIGINT);

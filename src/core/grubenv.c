@@ -10,7 +10,8 @@ bool grubenv_valid(const char *block, size_t len)
 	return len == GRUBENV_LEN && !memcmp(block, SIGNATURE, HEAD);
 }
 
-/* One past the newline that ends the line at p; the end where there is none. */
+/* One past the newline that ends the line at p (a comment is a line, too); NULL where no newline comes any
+ * more: that is padding. */
 static const char *line_end(const char *p, const char *end)
 {
 	for (; p < end; p++) {
@@ -19,17 +20,17 @@ static const char *line_end(const char *p, const char *end)
 		else if (*p == '\n')
 			return p + 1;
 	}
-	return end;
+	return NULL;
 }
 
 /* The line "name=..."; NULL if there is none. */
 static const char *find(const char *block, const char *name)
 {
-	const char *end = block + GRUBENV_LEN;
+	const char *end = block + GRUBENV_LEN, *next;
 	size_t n = strlen(name);
 
-	for (const char *p = block + HEAD; p < end && *p != '#'; p = line_end(p, end))
-		if ((size_t)(end - p) > n && !memcmp(p, name, n) && p[n] == '=')
+	for (const char *p = block + HEAD; (next = line_end(p, end)); p = next)
+		if ((size_t)(next - p) > n && !memcmp(p, name, n) && p[n] == '=')
 			return p;
 	return NULL;
 }
@@ -64,28 +65,30 @@ static bool plain(const char *word)
 /* Where the padding begins. */
 static size_t used(const char *block)
 {
-	const char *p = block + HEAD, *end = block + GRUBENV_LEN;
+	const char *p = block + HEAD, *next;
 
-	while (p < end && *p != '#')
-		p = line_end(p, end);
+	while ((next = line_end(p, block + GRUBENV_LEN)))
+		p = next;
 	return (size_t)(p - block);
 }
 
 bool grubenv_set(char block[static GRUBENV_LEN], const char *name, const char *value)
 {
 	char next[GRUBENV_LEN];
-	const char *old = find(block, name);
-	size_t end = used(block), n = strlen(name), v = value ? strlen(value) : 0, at = end;
+	size_t at, n = strlen(name), v = value ? strlen(value) : 0;
 
 	if (n == 0 || !plain(name) || (value && !plain(value)))
 		return false;
 	memcpy(next, block, GRUBENV_LEN);
-	if (old) {
-		const char *behind = line_end(old, block + GRUBENV_LEN);
+	at = used(next);
+	/* every one of that name: somebody may have edited it */
+	for (const char *old; (old = find(next, name));) {
+		const char *behind = line_end(old, next + GRUBENV_LEN);
+		size_t cut = (size_t)(behind - old);
 
-		at = (size_t)(old - block);
-		memcpy(next + at, behind, end - (size_t)(behind - block));
-		at += end - (size_t)(behind - block);
+		memmove(next + (old - next), behind, at - (size_t)(behind - next));
+		at -= cut;
+		memset(next + at, '#', cut);
 	}
 	if (value && at + n + 1 + v + 1 > GRUBENV_LEN)
 		return false;

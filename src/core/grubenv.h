@@ -1,5 +1,5 @@
 /* GRUB's environment block: 1024 bytes, "# GRUB Environment Block\n", lines name=value in which '\\'
- * quotes '\\' and a newline, '#' to the end. Source: GRUB 2.06 grub-core/lib/envblk.c. Its size and its
+ * quotes '\\' and a newline, comments, '#' to the end. Source: GRUB 2.06 grub-core/lib/envblk.c. Its size and its
  * place on the disk stay: GRUB itself writes it by block list. */
 #ifndef IMAGATE_CORE_GRUBENV_H
 #define IMAGATE_CORE_GRUBENV_H

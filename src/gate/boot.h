@@ -9,6 +9,7 @@
 #include "core/record.h"
 #include "core/seal.h"
 #include "core/why.h"
+#include "kernel/auditwatch.h"
 #include "kernel/ima.h"
 #include "kernel/keyring.h"
 #include "label/preflight.h"
@@ -60,6 +61,7 @@ struct boot {
 	struct ima_staged staged;
 	struct integrity_rings rings;
 	struct preflight preflight;
+	struct audit_watch audit; /* from before the policy counts; the host goes on where this ends */
 	bool prove;              /* the kernel judges the content of what init needs */
 	bool module_signatures;  /* must be enforced with this policy */
 

@@ -145,6 +145,8 @@ enum outcome step_policy(struct boot *b)
 		}
 		b->record.module_signatures = true;
 	}
+	/* without it this boot is no evidence, and that is all */
+	(void)audit_watch_begin(&b->audit, NULL);
 	b->record.policy_rules = b->staged.rules;
 	o = ima_commit(b->root, &b->staged, why);
 	if (o != OUTCOME_OK)

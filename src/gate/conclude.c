@@ -21,6 +21,19 @@ static unsigned peak_kib(void)
 	return line ? (unsigned)strtoul(line + strlen("VmHWM:"), NULL, 10) : 0;
 }
 
+/* Where 'imagate watch' goes on. Without the file it knows that it has not seen all. */
+static void hand_over_audit(struct boot *b)
+{
+	char text[AUDIT_STATE_MAX];
+
+	if (b->audit.fd < 0)
+		return;
+	(void)audit_watch_take(&b->audit);
+	if (file_write_atomic(b->run_dir, "audit", text, audit_state_format(&b->audit, text), 0600) < 0)
+		(void)unlinkat(b->run_dir, "audit", 0);
+	audit_watch_end(&b->audit);
+}
+
 /* The last word. Whatever was promised and is not in force has by now an outcome other than
  * OK, and decide_final() says what that means. */
 enum outcome step_conclude(struct boot *b)
@@ -40,6 +53,7 @@ enum outcome step_conclude(struct boot *b)
 	b->record.total_ms = boot_elapsed_ms(b);
 	b->record.peak_kib = peak_kib();
 	BOOT_EVIDENCE(b)->outcome[STEP_CONCLUDE] = OUTCOME_OK; /* as the record will say it */
+	hand_over_audit(b);
 	o = tell_record(b, BOOT_WHY(b, STEP_CONCLUDE));
 	tell_console(b);
 	tell_journal(b);

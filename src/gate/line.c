@@ -73,6 +73,7 @@ void boot_init(struct boot *b)
 	b->run_dir = -1;
 	b->warm_up = -1;
 	b->staged = IMA_STAGED_NONE;
+	b->audit = AUDIT_WATCH_NONE;
 	(void)clock_gettime(CLOCK_MONOTONIC, &b->started); /* cannot fail: a constant clock */
 }
 
@@ -92,6 +93,7 @@ void boot_end(struct boot *b)
 	tpm_close(&b->tpm);
 	keyring_warm_up_end(b->warm_up);
 	b->warm_up = -1;
+	audit_watch_end(&b->audit);
 	ima_unstage(&b->staged);
 	free(b->policy_text);
 	b->policy_text = NULL;

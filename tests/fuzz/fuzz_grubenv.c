@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)grubenv_get(block, "saved_entry", value, sizeof(value));
 	if (rollout_write(&r, block)) {
 		rollout_read(block, &back);
-		if (back.stage != r.stage || back.trial != r.trial || back.tries != 3 || back.once != STAGE_UNSET)
+		if (!grubenv_valid(block, sizeof(block)) || back.stage != r.stage || back.trial != r.trial || back.tries != 3 || back.once != STAGE_UNSET)
 			abort();
 	}
 	(void)evidence_parse((const char *)data, size, &e);
