@@ -223,9 +223,14 @@ size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cm
 enum stage seal_floor(const struct seal *s)
 {
 	enum stage floor = STAGE_UNSET;
+	uint64_t newest = 0;
 
 	for (size_t i = 0; i < s->slots; i++)
-		if (!s->slot[i].once && (floor == STAGE_UNSET || s->slot[i].floor < floor))
+		if (s->slot[i].object.generation > newest)
+			newest = s->slot[i].object.generation;
+	for (size_t i = 0; i < s->slots; i++)
+		if (!s->slot[i].once && s->slot[i].object.generation == newest &&
+		    (floor == STAGE_UNSET || s->slot[i].floor < floor))
 			floor = s->slot[i].floor;
 	return floor;
 }

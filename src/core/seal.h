@@ -129,7 +129,7 @@ bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret);
  * first, a permit only where no normal one will do: ret gets their places, the count is returned. */
 size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
                        size_t ret[static SEAL_SLOTS_MAX]);
-/* The lowest floor that a normal slot names; STAGE_UNSET where there is none. */
+/* The lowest floor that a normal slot of the newest generation names; STAGE_UNSET where there is none. */
 enum stage seal_floor(const struct seal *s);
 
 /* What the administrator of a verified system asks the next boot's gate for: /etc/imagate/request.

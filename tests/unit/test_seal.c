@@ -200,6 +200,9 @@ static void test_candidates(void **state)
 	assert_int_equal(places[1], 0);
 	assert_int_equal(seal_candidates(&s, STAGE_MEASURE, mine, places), 0);
 	assert_int_equal(seal_floor(&s), STAGE_FIX);
+	s.slot[1].object.generation = 2; /* the others are of an older one */
+	assert_int_equal(seal_floor(&s), STAGE_ENFORCE);
+	s.slot[1].object.generation = 0;
 	s.slots = 2;
 	assert_int_equal(seal_floor(&s), STAGE_ENFORCE); /* a permit's floor is not the machine's */
 }
