@@ -220,14 +220,35 @@ size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cm
 	return n;
 }
 
-enum stage seal_floor(const struct seal *s)
+static uint64_t newest_of(const struct seal *s)
 {
-	enum stage floor = STAGE_UNSET;
 	uint64_t newest = 0;
 
 	for (size_t i = 0; i < s->slots; i++)
 		if (s->slot[i].object.generation > newest)
 			newest = s->slot[i].object.generation;
+	return newest;
+}
+
+bool seal_only_cmdline_differs(const struct seal *s, enum stage stage, const uint8_t cmdline[static CMDLINE_DIGEST_LEN])
+{
+	const uint64_t newest = newest_of(s);
+	bool with = false, without = false;
+
+	for (size_t i = 0; i < s->slots; i++) {
+		if (s->slot[i].object.generation != newest)
+			continue;
+		with = with || fits_stage(&s->slot[i], stage, cmdline);
+		without = without || fits_stage(&s->slot[i], stage, NULL);
+	}
+	return without && !with;
+}
+
+enum stage seal_floor(const struct seal *s)
+{
+	const uint64_t newest = newest_of(s);
+	enum stage floor = STAGE_UNSET;
+
 	for (size_t i = 0; i < s->slots; i++)
 		if (!s->slot[i].once && s->slot[i].object.generation == newest &&
 		    (floor == STAGE_UNSET || s->slot[i].floor < floor))

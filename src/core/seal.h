@@ -157,6 +157,9 @@ bool request_parse(const char *text, size_t len, struct request *ret, unsigned *
 /* The lines above the Mac; 0 if they do not fit. */
 size_t request_format(const struct request *r, char *ret, size_t size);
 
+/* Would the newest generation have a slot for this stage, were the command line another? */
+bool seal_only_cmdline_differs(const struct seal *s, enum stage stage, const uint8_t cmdline[static CMDLINE_DIGEST_LEN]);
+
 /* Hex, both cases on input, lower on output. hex_encode writes 2*len+1 bytes. */
 void hex_encode(const uint8_t *bytes, size_t len, char *ret);
 bool hex_decode(const char *hex, size_t hex_len, uint8_t *ret, size_t size, size_t *ret_len);

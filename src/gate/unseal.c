@@ -79,8 +79,8 @@ static bool request_is_there(struct boot *b)
 	return root >= 0 && file_exists(root, BOOT_REQUEST_PATH);
 }
 
-/* Slots that fit, by their own word (permits' slots are the last of them). Below the floor any slot will do where a request is there: it may be
- * a permit, and only the key can tell. */
+/* Slots that fit, by their own word (permits' slots are the last of them). Below the floor any slot will do
+ * where a request is there: it may be a permit, and only the key can tell. */
 static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 {
 	struct stance s = boot_stance(b);
@@ -96,7 +96,7 @@ static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 		n = 0;
 	if (below && n == 0 && request_is_there(b))
 		n = seal_candidates(&b->seal, k->floor > stage ? k->floor : stage, b->cmdline_digest, ret);
-	k->cmdline = n || !seal_candidates(&b->seal, stage, NULL, ret) ? TRI_UNKNOWN : TRI_NO;
+	k->cmdline = seal_only_cmdline_differs(&b->seal, stage, b->cmdline_digest) ? TRI_NO : TRI_UNKNOWN;
 	k->useful = n ? TRI_YES : TRI_NO;
 	return n;
 }

@@ -202,6 +202,9 @@ static void test_candidates(void **state)
 	assert_int_equal(seal_floor(&s), STAGE_FIX);
 	s.slot[1].object.generation = 2; /* the others are of an older one */
 	assert_int_equal(seal_floor(&s), STAGE_ENFORCE);
+	assert_true(seal_only_cmdline_differs(&s, STAGE_ENFORCE, other));
+	assert_false(seal_only_cmdline_differs(&s, STAGE_ENFORCE, mine));
+	assert_false(seal_only_cmdline_differs(&s, STAGE_FIX, other)); /* the floor, too */
 	s.slot[1].object.generation = 0;
 	s.slots = 2;
 	assert_int_equal(seal_floor(&s), STAGE_ENFORCE); /* a permit's floor is not the machine's */

@@ -237,7 +237,7 @@ def pcr(kernel, work):
     check(r, r.value("StatusText") == "stop: stage enforce, key-refused", "systemd was not told")
     rec = record(r)
     check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
-    check(r, "imagate seal --force" in r.console, "the advice is missing")
+    check(r, "imagate recover" in r.console, "the advice is missing")
     return r
 
 
@@ -273,7 +273,7 @@ def damaged_pem(kernel, work):
     """the sealed object is cut short: the boot stops and names the file"""
     seal = golden(kernel).seal
     lines = seal.splitlines()
-    r = boot(kernel, work, files={"etc/imagate/seal.pem": "\n".join(lines[:6] + lines[7:]) + "\n"})
+    r = boot(kernel, work, files={"etc/imagate/seal.pem": "\n".join(lines[:10] + lines[11:]) + "\n"})
     stopped(r, "key-broken")
     check(r, "/etc/imagate/seal.pem" in r.console, "the file is not named")
     return r
