@@ -142,5 +142,6 @@ def counted_here(kernel, work):
 NEW = ("6.12.",)
 CASES = [
     ("rollout-counted-here", counted_here, NEW),
-    ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW), ("rollout-brick", brick, NEW),
+    ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW),
 ]
+LONG = [("rollout-brick", brick, NEW)]
