@@ -189,8 +189,10 @@ static enum outcome try_slots(struct boot *b, const size_t *places, size_t count
 		o = tpm_unseal(b->tpm, &slot->object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
 		if (o == OUTCOME_OK)
 			o = take_payload(b, slot, &payload, why);
-		if (o == OUTCOME_OK)
+		if (o == OUTCOME_OK) {
+			why_set(why, WHY_NONE, 0, "", ""); /* what did not fit before does not matter */
 			return o;
+		}
 	}
 	/* a counter that is gone is no missing TPM: absence is forgiven more easily than a no */
 	return o == OUTCOME_ABSENT ? OUTCOME_REFUSED : o;

@@ -110,13 +110,19 @@ def offline(kernel, work):
     check(r, r.value("where") == "initramfs" and r.value("evm") == "0", "the boot went on")
     # a seal of somebody else for the same TPM and PCRs: other master key, own recovery key
     r = box.boot(KERNEL_STATE + "imagate seal --output /root/mine.pem >/dev/null; echo rc=$?\n"
-                 'echo "--- mine"; cat /root/mine.pem; echo "--- end"\nmv /root/seal /etc/imagate/seal.pem; sync\n')
+                 'echo "--- mine"; cat /root/mine.pem; echo "--- end"\n')
     mine = r.block("mine")
     check(r, r.value("rc") == "0", "the attacker could not even seal")
     key_id = re.search(r"Key-Id: .*", box.seal).group(0)
     r = box.boot(seal=re.sub(r"Key-Id: .*", key_id, mine))
     stopped(r, "key-refused")
     check(r, "somebody else" in r.console, "another's key was believed")
+    # with the machine's own seal on the root, the planted one does no harm
+    box.boot(KERNEL_STATE + "mv /root/seal /etc/imagate/seal.pem; sync\n", cmdline="imagate.stage=off ima_appraise=off",
+             config="[gate]\nstage = off\n")
+    r = box.boot(seal=re.sub(r"Key-Id: .*", key_id, mine))
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["floor"] == "enforce", "the machine's own seal was not taken")
     # the counter deleted: the key is lost to the TPM, nobody gains anything
     index = "tpm2_getcap handles-nv-index | sed 's/- //' | while read i; do case $i in 0x181*) tpm2_nvundefine $i;; esac; done\n"
     r = box.boot(KERNEL_STATE + index + "imagate seal --output /root/new.pem >/dev/null; echo rc=$?\n")
