@@ -177,8 +177,8 @@ ExecStart=/bin/sh -c 'while ! [ -e /dev/tpmrm0 ]; do :; done; %s /etc/imagate/se
 
 def strict(kernel, work):
     """strict binding, OVMF and GRUB: one slot a stage; the gate masked or the initramfs replaced, and the TPM refuses"""
-    text = conf(floor="fix", recovery="ask = yes", tpm=STRICT)
-    quiet = conf(floor="fix", tpm=STRICT)
+    text = conf(stage="fix", recovery="ask = yes", tpm=STRICT)
+    quiet = conf(stage="fix", tpm=STRICT)
     box = GrubBox(kernel, work, text)
     put = ("echo %s | imagate recover %%s; echo recover-rc=$?\n" % box.recovery)
     r = box.boot(KERNEL_STATE + put % "" + "imagate stage set enforce\n" + SEAL_FILE)
