@@ -74,7 +74,7 @@ def raise_floor(kernel, work):
         r = comes_up(box, "cut %d" % n, twice=bool(os.environ.get("LONG")))
         check(r, record(r)["floor"] == "enforce", "cut %d: the floor was not raised in the end" % n)
         return "up, floor enforce, generation " + record(r)["generation"]
-    return each_cut(box, lambda n: box.boot(files=in_gate(n)), after, 6)
+    return each_cut(box, lambda n: box.boot(files=in_gate(n)), after, 5)
 
 
 def use_permit(kernel, work):
@@ -90,7 +90,7 @@ def use_permit(kernel, work):
         r = comes_up(box, "cut %d" % n, twice=False)
         check(r, second == "stop", "cut %d: the permit worked twice" % n)
         return "up; the permit then: %s, %s" % (first, second)
-    return each_cut(box, lambda n: box.boot(cmdline=fix, files=in_gate(n)), after, 6)
+    return each_cut(box, lambda n: box.boot(cmdline=fix, files=in_gate(n)), after, 5)
 
 
 def in_host(command, n):
