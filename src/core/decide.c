@@ -343,6 +343,12 @@ bool decide_prove(const struct stance *s, bool policy_appraises_mmap)
 	       s->config->on_preflight == ON_FAILURE_STOP && policy_appraises_mmap;
 }
 
+bool decide_paid(const struct evidence *e)
+{
+	return e->key.authority != TRI_YES || e->outcome[STEP_RATCHET] == OUTCOME_OK ||
+	       e->outcome[STEP_RATCHET] == OUTCOME_BLOCKED;
+}
+
 static bool evm_needed(const struct decision *d, const struct config *c)
 {
 	return d->use_key || (d->use_certs && *c->x509_evm);
@@ -354,8 +360,7 @@ static enum cause key_failure(const struct decision *d, const struct config *c,
 {
 	enum outcome evm = e->outcome[STEP_EVM];
 
-	if (d->use_key && e->key.authority == TRI_YES && e->outcome[STEP_RATCHET] != OUTCOME_OK &&
-	    e->outcome[STEP_RATCHET] != OUTCOME_BLOCKED)
+	if (d->use_key && !decide_paid(e))
 		return CAUSE_RATCHET;
 	if (d->stage >= STAGE_FIX && e->outcome[STEP_KEYRINGS] != OUTCOME_OK)
 		return CAUSE_KEYRINGS;

@@ -114,6 +114,10 @@ struct decision decide(const struct stance *s, const struct evidence *e);
  * failure stops the boot, and the policy's rules make it look (MMAP_CHECK). */
 bool decide_prove(const struct stance *s, bool policy_appraises_mmap);
 
+/* After STEP_RATCHET, before the key is used: is what allows this boot paid for? A permit that could not be
+ * counted off is none; the recovery key costs nothing. */
+bool decide_paid(const struct evidence *e);
+
 /* Keyrings and EVM have been tried: is the policy still to be let count? Not where a failure
  * stops the boot, and never in fix without the key: the kernel would write labels that no
  * HMAC vouches for. EVM still PENDING (certificates alone come after the policy) is no

@@ -82,6 +82,10 @@ enum outcome step_keyrings(struct boot *b)
 		return OUTCOME_BLOCKED;
 	keyring_warm_up_end(b->warm_up);
 	b->warm_up = -1;
+	if (d->use_key && !decide_paid(BOOT_EVIDENCE(b))) {
+		secret_wipe(&b->master);
+		return OUTCOME_BLOCKED;
+	}
 	o = keyring_private(why);
 	if (o == OUTCOME_OK)
 		o = fill_rings(b, why);

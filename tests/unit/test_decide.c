@@ -401,6 +401,7 @@ static void test_ratchet(void **state)
 		d = ask(&s);
 		assert_int_equal(d.verdict, VERDICT_ADMIT);
 		s.e.outcome[STEP_RATCHET] = (enum outcome)o;
+		assert_int_equal(decide_paid(&s.e), o == OUTCOME_OK || o == OUTCOME_BLOCKED);
 		f = decide_final(&d, &st, &s.e);
 		assert_int_equal(f.verdict, o == OUTCOME_OK || o == OUTCOME_BLOCKED ? VERDICT_ADMIT : VERDICT_DEGRADED);
 		if (f.verdict != VERDICT_ADMIT)
