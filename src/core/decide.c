@@ -167,9 +167,11 @@ static enum on_failure on_failure(const struct config *c, enum waiver w)
 	return ON_FAILURE_STOP;
 }
 
-static bool stops(const struct config *c, enum stage stage, enum cause cause, enum waiver w)
+/* In enforce; and where less than a floor of enforce was asked for. Lower floors only keep the key. */
+static bool stops(const struct config *c, enum stage stage, enum stage floor, enum cause cause, enum waiver w)
 {
-	return (stage == STAGE_ENFORCE || cause == CAUSE_BELOW_FLOOR) && on_failure(c, w) != ON_FAILURE_DEGRADE;
+	return (stage == STAGE_ENFORCE || (cause == CAUSE_BELOW_FLOOR && floor >= STAGE_ENFORCE)) &&
+	       on_failure(c, w) != ON_FAILURE_DEGRADE;
 }
 
 /* What the stop is. A trial goes back by itself; nothing reboots for ever. */
@@ -240,7 +242,7 @@ static struct decision without_matter(const struct stance *s, const struct evide
 	if (!s->config || e->outcome[STEP_CONFIG] != OUTCOME_OK)
 		return stopped(CAUSE_CONFIG, STAGE_UNSET, ACTION_RESCUE);
 	/* the floor, too: a command line that cannot be read must not ask for less than it */
-	if (stage >= STAGE_ENFORCE || stage < decide_floor(s, e) || decide_floor(s, e) >= STAGE_ENFORCE)
+	if (stage >= STAGE_ENFORCE || decide_floor(s, e) >= STAGE_ENFORCE)
 		return stopped(CAUSE_FACTS, stage, action);
 	return (struct decision){ .verdict = VERDICT_DEGRADED, .cause = CAUSE_FACTS, .stage = stage };
 }
@@ -268,7 +270,7 @@ static unsigned judge(const struct matter *m, struct decision *d)
 		takes |= o->takes;
 		if (d->verdict == VERDICT_STOP)
 			continue;
-		if (stops(m->c, m->stage, o->cause, o->waiver)) {
+		if (stops(m->c, m->stage, m->floor, o->cause, o->waiver)) {
 			d->verdict = VERDICT_STOP;
 			d->cause = o->cause;
 			d->action = action_of(m->s, m->e, on_failure(m->c, o->waiver));
@@ -286,7 +288,7 @@ static struct decision decide_off(const struct matter *m)
 
 	if (!below_floor(m))
 		return d;
-	if (stops(m->c, m->stage, CAUSE_BELOW_FLOOR, WAIVER_REFUSED))
+	if (stops(m->c, m->stage, m->floor, CAUSE_BELOW_FLOOR, WAIVER_REFUSED))
 		return stopped(CAUSE_BELOW_FLOOR, m->stage, action_of(m->s, m->e, m->c->on_key_refused));
 	d.cause = CAUSE_BELOW_FLOOR;
 	d.verdict = VERDICT_DEGRADED;
@@ -377,13 +379,13 @@ bool decide_policy(const struct decision *d, const struct stance *s, const struc
 		return false;
 	failure = key_failure(d, s->config, e, false);
 	return failure == CAUSE_NONE ||
-	       (d->stage != STAGE_FIX && !stops(s->config, d->stage, failure, WAIVER_REFUSED));
+	       (d->stage != STAGE_FIX && !stops(s->config, d->stage, decide_floor(s, e), failure, WAIVER_REFUSED));
 }
 
 static void worsen(struct decision *d, const struct stance *s, const struct evidence *e, enum cause cause,
                    enum waiver w)
 {
-	if (stops(s->config, d->stage, cause, w))
+	if (stops(s->config, d->stage, decide_floor(s, e), cause, w))
 		*d = stopped(cause, d->stage, action_of(s, e, on_failure(s->config, w)));
 	else if (d->verdict == VERDICT_ADMIT) {
 		d->verdict = VERDICT_DEGRADED;

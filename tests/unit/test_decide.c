@@ -120,7 +120,7 @@ static void verdict_invariants(const struct state *s, const struct decision *d)
 {
 	if (d->verdict == VERDICT_STOP) {
 		must(!d->use_key && !d->use_certs && !d->load_policy, "stopped, and something is used");
-		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || d->stage < floor_of(s) || s->l.rescue ||
+		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || (d->stage < floor_of(s) && floor_of(s) == STAGE_ENFORCE) || s->l.rescue ||
 		     !closed(s) || (d->cause == CAUSE_FACTS && floor_of(s) == STAGE_ENFORCE), "a low stage stops");
 		must(d->action != ACTION_FALLBACK || s->e.reboots < REBOOTS_MAX, "it could reboot for ever");
 		if (s->c.key_source == KEY_SOURCE_TPM && !closed(s))

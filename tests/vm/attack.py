@@ -119,7 +119,7 @@ def offline(kernel, work):
     check(r, "somebody else" in r.console, "another's key was believed")
     # with the machine's own seal on the root, the planted one does no harm
     box.boot(KERNEL_STATE + "mv /root/seal /etc/imagate/seal.pem; sync\n", cmdline="imagate.stage=off ima_appraise=off",
-             config="[gate]\nstage = off\n")
+             config="[gate]\nstage = off\n[recovery]\nkey-refused = degrade\n")
     r = box.boot(seal=re.sub(r"Key-Id: .*", key_id, mine))
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1" and record(r)["floor"] == "enforce", "the machine's own seal was not taken")
