@@ -21,6 +21,8 @@ GRUB_TERMINAL=console
 GRUB_CMDLINE_LINUX="console=ttyS0 systemd.show_status=0 %s"
 """
 SETUP = """
+cat >/etc/imagate/imagate.conf <<'END'
+%sEND
 mkdir -p /boot/grub /etc/default
 cat >/etc/default/grub <<'END'
 %sEND
@@ -73,7 +75,7 @@ class GrubBox(Box):
             m.sh("debugfs", "-w", "-R", "rm /boot/vmlinuz-" + k, raw)
         r = m.Machine(kernel, "imagate.stage=off ima_appraise=off", disk=raw, keep=True,
                       initramfs=os.path.join(m.CACHE, "initramfs-%s-plain.cpio" % kernel),
-                      script=SETUP % (DEFAULTS % lsm_for(kernel))).run()
+                      script=SETUP % (config, DEFAULTS % lsm_for(kernel))).run()
         check(r, r.value("mkconfig-rc") == "0" and "imagate_args" in r.block("grubcfg"), "grub-mkconfig failed")
         self.setup = r
 
