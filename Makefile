@@ -158,7 +158,7 @@ install: all
 	install -m 0644 units/imagate-gate.service units/imagate-sysroot.service units/require-gate.conf \
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
-	install -m 0644 units/imagate-watch.service $(DESTDIR)$(UNITDIR)/imagate-watch.service
+	install -m 0644 units/imagate-watch.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
 	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
 	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
@@ -178,7 +178,8 @@ uninstall:
 	  $(addprefix $(DESTDIR)$(SHARE)/man/man5/,$(notdir $(MAN5))) \
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
-	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service)
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-trial.timer \
+	    imagate-trial.service)
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:

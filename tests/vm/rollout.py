@@ -139,9 +139,45 @@ def counted_here(kernel, work):
     return r
 
 
+# the administrator's own health check, which fails until there is /var/healthy; and less patience than 15 minutes
+HEALTH = KERNEL_STATE + """
+cat >/etc/systemd/system/healthy.service <<'END'
+[Unit]
+Before=boot-complete.target
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/test -e /var/healthy
+[Install]
+RequiredBy=boot-complete.target
+END
+mkdir -p /etc/systemd/system/imagate-trial.timer.d
+printf '[Timer]\\nOnBootSec=\\nOnActiveSec=30\\n' >/etc/systemd/system/imagate-trial.timer.d/soon.conf
+systemctl enable healthy.service; echo "enable-rc=$?"; sync
+"""
+ON_TRIAL = "ima_appraise=enforce imagate.stage=enforce imagate.trial=1"
+
+
+def stuck(kernel, work):
+    """a trial that comes up but is not blessed in time is rebooted; one that is blessed stays"""
+    box = Box(kernel, work)
+    r = box.boot(HEALTH)
+    check(r, r.value("enable-rc") == "0", "no health check")
+    r = box.boot(KERNEL_STATE + "touch /var/healthy; sync; sleep infinity\n", cmdline=ON_TRIAL)
+    check(r, HOST_UP in r.console and r.value("evm") == "1", "the trial did not come up in enforce")
+    check(r, "reboot: Restarting system" in r.console, "it was not rebooted")
+    r = box.boot(STATE + """
+echo "timer=$(systemctl is-active imagate-trial.timer)"
+systemctl start imagate-bless.service; systemctl start imagate-trial.service
+echo "condition=$(systemctl show -p ConditionResult --value imagate-trial.service)"
+""", cmdline=ON_TRIAL)
+    stage_is(r, "enforce")
+    check(r, r.value("timer") == "active" and r.value("condition") == "no", "a blessed trial would be rebooted")
+    return r
+
+
 NEW = ("6.12.",)
 CASES = [
-    ("rollout-counted-here", counted_here, NEW),
+    ("rollout-counted-here", counted_here, NEW), ("rollout-stuck", stuck, NEW),
     ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW),
 ]
 LONG = [("rollout-brick", brick, NEW)]
