@@ -116,16 +116,27 @@ def poweroff(kernel, work):
     return r
 
 
+# PCR 16 is all zeros and 17 all ones on every machine that has not used them
 AS_ROOT = KERNEL_STATE + """
 /usr/lib/imagate/unseal-attack /etc/imagate/seal.pem
+before=$(tpm2_getcap handles-nv-index)
+for n in 16 17; do
+  printf '[tpm]\\npcrs = sha256:0,%s\\n' $n >/run/seal.conf
+  imagate seal --config /run/seal.conf --output /run/seal.pem >/run/seal.txt 2>&1; echo "seal-$n=$?"
+  grep -o "sha256 PCR $n" /run/seal.txt | sed "s/^/named-$n=/"
+done
+[ "$before" = "$(tpm2_getcap handles-nv-index)" ] && [ ! -e /run/seal.pem ] && echo unchanged=yes
 """
 
 
 def unseal_as_root(kernel, work):
-    """root of the running, admitted system cannot unseal: the door is closed until the next reset"""
+    """root of the running, admitted system cannot unseal: the door is closed; nothing is sealed to PCRs that nobody extended"""
     r = Box(kernel, work).boot(script=AS_ROOT)
     went_on(r, "admit", "none")
     check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
+    for n in ("16", "17"):
+        check(r, r.value("seal-" + n) == "3" and r.value("named-" + n) == "sha256 PCR " + n, "sealed to PCR %s, which nobody extended" % n)
+    check(r, r.value("unchanged") == "yes", "a refused seal left something behind")
     return r
 
 
