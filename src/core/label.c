@@ -14,29 +14,40 @@ enum {
 #define HMAC_SHA1_LEN 20
 
 static const struct {
-	int algo;
 	size_t size;
 	const char *name;
 } algos[] = {
-	{ HASH_MD5, 16, "md5" },       { HASH_SHA1, 20, "sha1" },     { HASH_SHA224, 28, "sha224" },
-	{ HASH_SHA256, 32, "sha256" }, { HASH_SHA384, 48, "sha384" }, { HASH_SHA512, 64, "sha512" },
+	[HASH_MD4] = { 16, "md4" },          [HASH_MD5] = { 16, "md5" },
+	[HASH_SHA1] = { 20, "sha1" },        [HASH_RMD160] = { 20, "rmd160" },
+	[HASH_SHA256] = { 32, "sha256" },    [HASH_SHA384] = { 48, "sha384" },
+	[HASH_SHA512] = { 64, "sha512" },    [HASH_SHA224] = { 28, "sha224" },
+	[HASH_RMD128] = { 16, "rmd128" },    [HASH_RMD256] = { 32, "rmd256" },
+	[HASH_RMD320] = { 40, "rmd320" },    [HASH_WP256] = { 32, "wp256" },
+	[HASH_WP384] = { 48, "wp384" },      [HASH_WP512] = { 64, "wp512" },
+	[HASH_TGR128] = { 16, "tgr128" },    [HASH_TGR160] = { 20, "tgr160" },
+	[HASH_TGR192] = { 24, "tgr192" },    [HASH_SM3] = { 32, "sm3" },
+	[HASH_STREEBOG256] = { 32, "streebog256" }, [HASH_STREEBOG512] = { 64, "streebog512" },
+	[HASH_SHA3_256] = { 32, "sha3-256" }, [HASH_SHA3_384] = { 48, "sha3-384" },
+	[HASH_SHA3_512] = { 64, "sha3-512" },
 };
-#define ALGOS (sizeof(algos) / sizeof(algos[0]))
+NAMES_COMPLETE(algos, HASH_COUNT);
 
 size_t hash_algo_size(int algo)
 {
-	for (size_t i = 0; i < ALGOS; i++)
-		if (algos[i].algo == algo)
-			return algos[i].size;
-	return 0;
+	return algo >= 0 && algo < HASH_COUNT ? algos[algo].size : 0;
 }
 
 const char *hash_algo_name(int algo)
 {
-	for (size_t i = 0; i < ALGOS; i++)
-		if (algos[i].algo == algo)
-			return algos[i].name;
-	return NULL;
+	return algo >= 0 && algo < HASH_COUNT ? algos[algo].name : NULL;
+}
+
+int hash_algo_from_name(const char *p, size_t len)
+{
+	for (int i = 0; i < HASH_COUNT; i++)
+		if (len == strlen(algos[i].name) && !memcmp(p, algos[i].name, len))
+			return i;
+	return -1;
 }
 
 static bool parse_hash(const uint8_t *digest, size_t len, int algo, struct label *ret)

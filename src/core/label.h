@@ -19,10 +19,12 @@ enum label_kind {
 	LABEL_UNKNOWN    /* it is there, and no kernel takes it */
 };
 
-/* enum hash_algo of the kernel's uapi; only what labels use */
+/* enum hash_algo of the kernel's uapi, complete up to 7.2; names and sizes: crypto/hash_info.c */
 enum hash_algo {
-	HASH_MD5 = 1, HASH_SHA1 = 2, HASH_SHA256 = 4, HASH_SHA384 = 5, HASH_SHA512 = 6,
-	HASH_SHA224 = 7
+	HASH_MD4 = 0, HASH_MD5 = 1, HASH_SHA1 = 2, HASH_RMD160 = 3, HASH_SHA256 = 4, HASH_SHA384 = 5, HASH_SHA512 = 6,
+	HASH_SHA224 = 7, HASH_RMD128 = 8, HASH_RMD256 = 9, HASH_RMD320 = 10, HASH_WP256 = 11, HASH_WP384 = 12,
+	HASH_WP512 = 13, HASH_TGR128 = 14, HASH_TGR160 = 15, HASH_TGR192 = 16, HASH_SM3 = 17, HASH_STREEBOG256 = 18,
+	HASH_STREEBOG512 = 19, HASH_SHA3_256 = 20, HASH_SHA3_384 = 21, HASH_SHA3_512 = 22, HASH_COUNT
 };
 
 struct label {
@@ -38,7 +40,8 @@ void label_parse(const uint8_t *xattr, size_t len, struct label *ret);
 
 /* Bytes of a digest, 0 if this is no algorithm of the list above. */
 size_t hash_algo_size(int algo);
-const char *hash_algo_name(int algo); /* OpenSSL's and the kernel's name: "sha256"; NULL */
+const char *hash_algo_name(int algo); /* the kernel's name: "sha256"; NULL */
+int hash_algo_from_name(const char *p, size_t len); /* -1: none */
 
 /* What became of looking at one file's labels; order is severity. */
 enum label_state {

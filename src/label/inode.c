@@ -1,0 +1,136 @@
+#include "label/inode.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define MOUNTINFO_MAX (4 * 1024 * 1024)
+#define EXT_MAGIC 0xef53
+#define BTRFS_MAGIC 0x9123683e
+#define XFS_MAGIC 0x58465342
+#define EXT_SUPER 1024
+#define EXT_SUPER_UUID 0x68
+#define XFS_SUPER_UUID 32
+
+/* linux/fs.h from 6.9 on */
+struct fs_uuid {
+	uint8_t len, uuid[16];
+};
+#define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
+
+/* "36 35 98:0 / /mnt rw - ext3 /dev/root rw": the word behind " - " of the line that begins with the id */
+static void find_name(uint64_t mount, struct inode_fs *ret)
+{
+	CLEAN_FREE char *text = NULL;
+	char begin[32];
+	size_t len, begin_len;
+
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, &len) < 0)
+		return;
+	begin_len = (size_t)snprintf(begin, sizeof(begin), "%" PRIu64 " ", mount);
+	for (char *line = text; *line;) {
+		char *end = strchrnul(line, '\n'), *dash;
+
+		if (strncmp(line, begin, begin_len) != 0) {
+			line = end + (*end != '\0');
+			continue;
+		}
+		*end = '\0';
+		dash = strstr(line, " - ");
+		if (dash)
+			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
+		return;
+	}
+}
+
+/* Where no ioctl tells, the superblock does; root may read it. */
+static bool uuid_of_device(dev_t dev, off_t at, uint8_t ret[16])
+{
+	char path[64];
+	CLEAN_FD fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/dev/block/%u:%u", major(dev), minor(dev));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && pread(fd, ret, 16, at) == 16;
+}
+
+static bool find_uuid(int fd, dev_t dev, uint64_t magic, uint8_t ret[16])
+{
+	struct btrfs_ioctl_fs_info_args btrfs;
+	struct fs_uuid u;
+
+	if (ioctl(fd, GET_FS_UUID, &u) == 0 && u.len == 16) {
+		memcpy(ret, u.uuid, 16);
+		return true;
+	}
+	memset(&btrfs, 0, sizeof(btrfs));
+	switch (magic) {
+	case EXT_MAGIC: return uuid_of_device(dev, EXT_SUPER + EXT_SUPER_UUID, ret);
+	case XFS_MAGIC: return uuid_of_device(dev, XFS_SUPER_UUID, ret);
+	case BTRFS_MAGIC:
+		if (ioctl(fd, BTRFS_IOC_FS_INFO, &btrfs) < 0)
+			return false;
+		memcpy(ret, btrfs.fsid, 16);
+		return true;
+	default: return false;
+	}
+}
+
+static int look_up(int fd, const struct statx *x, struct inode_fs *ret)
+{
+	struct statfs s;
+
+	if (fstatfs(fd, &s) < 0)
+		return -errno;
+	*ret = (struct inode_fs){
+		.mount = x->stx_mnt_id,
+		.magic = (uint64_t)(unsigned long)s.f_type,
+		.read_only = s.f_flags & ST_RDONLY,
+	};
+	find_name(x->stx_mnt_id, ret);
+	ret->has_uuid = find_uuid(fd, makedev(x->stx_dev_major, x->stx_dev_minor), ret->magic, ret->uuid);
+	return 0;
+}
+
+int inode_read(int fd, struct inode_fs *fs, struct inode *ret)
+{
+	struct statx x;
+	int r, version = 0;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &x) < 0)
+		return -errno;
+	if (!S_ISREG(x.stx_mode))
+		return -EINVAL;
+	if (fs->mount == 0 || fs->mount != x.stx_mnt_id) {
+		r = look_up(fd, &x, fs);
+		if (r < 0)
+			return r;
+	}
+	*ret = (struct inode){
+		.fs = fs, .ino = x.stx_ino, .size = x.stx_size, .uid = x.stx_uid, .gid = x.stx_gid, .mode = x.stx_mode,
+		.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+		.ctime = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
+	};
+	ret->has_generation = ioctl(fd, FS_IOC_GETVERSION, &version) == 0;
+	ret->generation = (uint32_t)version;
+	return 0;
+}
+
+void inode_match_file(const struct inode *i, struct match_file *ret)
+{
+	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid };
+	memcpy(ret->fsuuid, i->fs->uuid, sizeof(ret->fsuuid));
+}
