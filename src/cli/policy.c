@@ -164,8 +164,10 @@ static int arguments(struct policy_wish *w, const struct sub *s, int count, char
 		w->path = *args++;
 		count--;
 	}
-	if (count)
+	if (count) {
 		w->file = *args;
+		w->file_given = true;
+	}
 	return count > 1 ? verb_extra(w->verb, args[1]) : IMAGATE_OK;
 }
 
@@ -174,10 +176,9 @@ static int run(const struct verb *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "kernel", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' },
 		{ "strict", no_argument, NULL, 's' },       { "signed", no_argument, NULL, 'p' },
-		{ "policy", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ "help", no_argument, NULL, 'h' },         { 0 },
 	};
-	struct policy_wish w = { .verb = self, .file = POLICY_DEFAULT, .root = "/" };
+	struct policy_wish w = { .verb = self, .file = POLICY_DEFAULT };
 	const struct sub *s;
 	const char *kernel = "running";
 	int r;
@@ -185,7 +186,6 @@ static int run(const struct verb *self, int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		switch (c) {
 		case 'k': kernel = optarg; break;
-		case 'f': w.file = optarg; break;
 		case 'j': w.json = true; break;
 		case 's': w.strict = true; break;
 		case 'p': w.about.by_path = true; break;

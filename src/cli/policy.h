@@ -9,12 +9,10 @@
 
 struct policy_wish {
 	const struct verb *verb;
-	const char *file, *root;
+	const char *file;
 	const char *path;       /* explain */
-	const char *key, *cert; /* sign */
-	unsigned epoch;
 	struct lint_about about;
-	bool json, strict;
+	bool json, strict, file_given;
 };
 
 struct policy_file {

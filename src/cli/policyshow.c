@@ -42,9 +42,9 @@ static void say_span(struct words *w, const char *what, const struct span *s)
 }
 
 static const char *const verbs[] = {
-	[ACTION_NONE] = "?", [ACTION_MEASURE] = "measure", [ACTION_DONT_MEASURE] = "do not measure", [ACTION_APPRAISE] = "appraise",
-	[ACTION_DONT_APPRAISE] = "do not appraise", [ACTION_AUDIT] = "audit", [ACTION_DONT_AUDIT] = "do not audit",
-	[ACTION_HASH] = "label on change", [ACTION_DONT_HASH] = "do not label on change",
+	[ACT_NONE] = "?", [ACT_MEASURE] = "measure", [ACT_DONT_MEASURE] = "do not measure", [ACT_APPRAISE] = "appraise",
+	[ACT_DONT_APPRAISE] = "do not appraise", [ACT_AUDIT] = "audit", [ACT_DONT_AUDIT] = "do not audit",
+	[ACT_HASH] = "label on change", [ACT_DONT_HASH] = "do not label on change",
 };
 
 static const char *const objects[] = {
@@ -120,7 +120,7 @@ static void say_demands(struct words *w, const struct rule *r)
 		say(w, "; a signature is required, in the label or behind the file");
 	else if (r->has & RULE_IMASIG)
 		say(w, "; a signature is required");
-	else if (r->action == ACTION_APPRAISE && r->func != FUNC_SETXATTR_CHECK)
+	else if (r->action == ACT_APPRAISE && r->func != FUNC_SETXATTR_CHECK)
 		say(w, "; hash or signature");
 	if (r->has & RULE_ALGOS) {
 		say(w, "; algorithms");

@@ -94,7 +94,7 @@ void label_parse(const uint8_t *xattr, size_t len, struct label *ret)
 static const char *const states[] = {
 	[LABEL_STATE_UNKNOWN] = "not looked at",
 	[LABEL_STATE_GOOD] = "good",
-	[LABEL_STATE_UNVERIFIED] = "signed (not verified here)",
+	[LABEL_STATE_UNVERIFIED] = "not verified: its key is not at hand",
 	[LABEL_STATE_NO_FILE] = "no such file",
 	[LABEL_STATE_MISSING_HASH] = "missing-hash",
 	[LABEL_STATE_MISSING_HMAC] = "missing-HMAC",
@@ -102,8 +102,24 @@ static const char *const states[] = {
 	[LABEL_STATE_INVALID_HMAC] = "invalid-HMAC",
 	[LABEL_STATE_MALFORMED] = "unknown-ima-data",
 	[LABEL_STATE_UNREADABLE] = "unreadable",
+	[LABEL_STATE_SIGNATURE_REQUIRED] = "IMA-signature-required",
+	[LABEL_STATE_VERITY_REQUIRED] = "verity-signature-required",
+	[LABEL_STATE_INVALID_IMMUTABLE] = "invalid-fail-immutable",
+	[LABEL_STATE_INVALID_SIGNATURE] = "invalid-signature",
+	[LABEL_STATE_INVALID_VERSION] = "invalid-signature-version",
+	[LABEL_STATE_INVALID_VERITY] = "invalid-verity-signature",
+	[LABEL_STATE_NO_VERITY] = "no-verity-digest",
+	[LABEL_STATE_DENIED_ALGO] = "denied-hash-algorithm",
+	[LABEL_STATE_NO_ALGO] = "failed",
+	[LABEL_STATE_NO_XATTRS] = "no-label-possible",
+	[LABEL_STATE_WRITE_SIGNED] = "signed-file-written",
 };
 NAMES_COMPLETE(states, LABEL_STATE_COUNT);
+
+bool label_state_good(enum label_state s)
+{
+	return s == LABEL_STATE_GOOD || s == LABEL_STATE_UNVERIFIED;
+}
 
 const char *label_state_name(enum label_state s)
 {

@@ -4,6 +4,7 @@
 #ifndef IMAGATE_CORE_LABEL_H
 #define IMAGATE_CORE_LABEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,20 +44,34 @@ size_t hash_algo_size(int algo);
 const char *hash_algo_name(int algo); /* the kernel's name: "sha256"; NULL */
 int hash_algo_from_name(const char *p, size_t len); /* -1: none */
 
-/* What became of looking at one file's labels; order is severity. */
+/* What became of looking at one file's labels; the words are the kernel's causes (audit type 1800), as far as
+ * it has one. */
 enum label_state {
 	LABEL_STATE_UNKNOWN = 0,
-	LABEL_STATE_GOOD,         /* content matches the hash, security.evm is there */
-	LABEL_STATE_UNVERIFIED,   /* a signature: present, not verified by this version */
+	LABEL_STATE_GOOD,       /* the kernel lets it pass */
+	LABEL_STATE_UNVERIFIED, /* well-formed; the key that would prove it is not at hand */
 	LABEL_STATE_NO_FILE,
-	LABEL_STATE_MISSING_HASH, /* the kernel's words: causes of audit type 1800 */
+	LABEL_STATE_MISSING_HASH,
 	LABEL_STATE_MISSING_HMAC,
 	LABEL_STATE_INVALID_HASH,
 	LABEL_STATE_INVALID_HMAC,
 	LABEL_STATE_MALFORMED,
 	LABEL_STATE_UNREADABLE,
+	LABEL_STATE_SIGNATURE_REQUIRED,
+	LABEL_STATE_VERITY_REQUIRED,
+	LABEL_STATE_INVALID_IMMUTABLE,
+	LABEL_STATE_INVALID_SIGNATURE,
+	LABEL_STATE_INVALID_VERSION,
+	LABEL_STATE_INVALID_VERITY,
+	LABEL_STATE_NO_VERITY,
+	LABEL_STATE_DENIED_ALGO,
+	LABEL_STATE_NO_ALGO,    /* the kernel has no such hash algorithm */
+	LABEL_STATE_NO_XATTRS,  /* no label can be there: denied without an audit record */
+	LABEL_STATE_WRITE_SIGNED, /* a signed file opened for writing: denied without an audit record */
 	LABEL_STATE_COUNT
 };
+/* Passes, or would if its key were at hand. */
+bool label_state_good(enum label_state s);
 const char *label_state_name(enum label_state s);
 
 #endif

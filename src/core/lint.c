@@ -301,17 +301,17 @@ static void check_rule(struct linter *l, const struct rule *r)
 		tell(l, LINT_WARNING, "label", r->line, "test it with this kernel, and keep the labels out of what the boot needs",
 		     "it asks for a label of %s: if that is not known when the policy is loaded, the kernel refuses all of it",
 		     l->about->kernel.lsm == RULE_LSM_APPARMOR ? "AppArmor" : "the LSM");
-	if (r->action == ACTION_APPRAISE && r->func == FUNC_POLICY_CHECK && !l->about->by_path)
+	if (r->action == ACT_APPRAISE && r->func == FUNC_POLICY_CHECK && !l->about->by_path)
 		tell(l, LINT_WARNING, "policy-check", r->line, "sign the policy (imagate policy sign) and have it loaded by its path",
 		     "once it counts, the kernel takes no policy as text any more, only a signed file by its path");
-	if (r->action == ACTION_APPRAISE && (r->has & RULE_IMASIG) && l->about->ima_key == TRI_NO)
+	if (r->action == ACT_APPRAISE && (r->has & RULE_IMASIG) && l->about->ima_key == TRI_NO)
 		tell(l, LINT_WARNING, "no-key", r->line, "configure a certificate ([keys] ima) and load it before the policy",
 		     "it demands signatures, and no key to verify them is loaded: all that it matches is denied");
-	if (r->action != ACTION_APPRAISE && (r->has & RULE_VERITY))
+	if (r->action != ACT_APPRAISE && (r->has & RULE_VERITY))
 		tell(l, LINT_WARNING, "verity", r->line, "let the appraise rule for the same files say digest_type=verity, too",
 		     "digest_type=verity counts for all rules that match: an appraise rule for the same files then demands "
 		     "fs-verity signatures, too");
-	if (r->action == ACTION_MEASURE && (r->has & RULE_PCR) && r->pcr > 23)
+	if (r->action == ACT_MEASURE && (r->has & RULE_PCR) && r->pcr > 23)
 		tell(l, LINT_WARNING, "pcr", r->line, "use 10, or one above it that nothing else extends", "no TPM has a PCR %d", r->pcr);
 }
 

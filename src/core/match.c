@@ -82,18 +82,18 @@ static bool matches(const struct rule *r, const struct match_event *e)
 /* The class of an action, and whether it does or does not. */
 static bool does(enum rule_action a)
 {
-	return a == ACTION_MEASURE || a == ACTION_APPRAISE || a == ACTION_AUDIT || a == ACTION_HASH;
+	return a == ACT_MEASURE || a == ACT_APPRAISE || a == ACT_AUDIT || a == ACT_HASH;
 }
 
 static int *slot(struct match *m, enum rule_action a, bool **ret_does)
 {
 	switch (a) {
-	case ACTION_MEASURE:
-	case ACTION_DONT_MEASURE: *ret_does = &m->measures; return &m->measure;
-	case ACTION_APPRAISE:
-	case ACTION_DONT_APPRAISE: *ret_does = &m->appraises; return &m->appraise;
-	case ACTION_AUDIT:
-	case ACTION_DONT_AUDIT: *ret_does = &m->audits; return &m->audit;
+	case ACT_MEASURE:
+	case ACT_DONT_MEASURE: *ret_does = &m->measures; return &m->measure;
+	case ACT_APPRAISE:
+	case ACT_DONT_APPRAISE: *ret_does = &m->appraises; return &m->appraise;
+	case ACT_AUDIT:
+	case ACT_DONT_AUDIT: *ret_does = &m->audits; return &m->audit;
 	default: *ret_does = &m->hashes; return &m->hash;
 	}
 }
@@ -106,7 +106,7 @@ static void take(struct match *m, const struct rule *r, int index)
 	*s = index;
 	*on = does(r->action);
 	m->demands |= r->has & RULE_DEMANDS;
-	if (r->action == ACTION_APPRAISE) {
+	if (r->action == ACT_APPRAISE) {
 		m->hashes = false; /* of a hash rule before it; one behind it comes back */
 		if (r->has & RULE_ALGOS)
 			m->algos = r->algos;

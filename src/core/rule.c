@@ -43,14 +43,14 @@ struct entry {
 #define SINCE KERNEL_RELEASE
 
 static const struct entry entries[] = {
-	{ "measure", W_ACTION, ACTION_MEASURE, 0 },
-	{ "dont_measure", W_ACTION, ACTION_DONT_MEASURE, 0 },
-	{ "appraise", W_ACTION, ACTION_APPRAISE, SINCE(3, 7) },
-	{ "dont_appraise", W_ACTION, ACTION_DONT_APPRAISE, SINCE(3, 7) },
-	{ "audit", W_ACTION, ACTION_AUDIT, SINCE(3, 7) },
-	{ "dont_audit", W_ACTION, ACTION_DONT_AUDIT, SINCE(6, 19) },
-	{ "hash", W_ACTION, ACTION_HASH, SINCE(4, 16) },
-	{ "dont_hash", W_ACTION, ACTION_DONT_HASH, SINCE(4, 16) },
+	{ "measure", W_ACTION, ACT_MEASURE, 0 },
+	{ "dont_measure", W_ACTION, ACT_DONT_MEASURE, 0 },
+	{ "appraise", W_ACTION, ACT_APPRAISE, SINCE(3, 7) },
+	{ "dont_appraise", W_ACTION, ACT_DONT_APPRAISE, SINCE(3, 7) },
+	{ "audit", W_ACTION, ACT_AUDIT, SINCE(3, 7) },
+	{ "dont_audit", W_ACTION, ACT_DONT_AUDIT, SINCE(6, 19) },
+	{ "hash", W_ACTION, ACT_HASH, SINCE(4, 16) },
+	{ "dont_hash", W_ACTION, ACT_DONT_HASH, SINCE(4, 16) },
 	{ "obj_user=", W_LSM, LSM_OBJ_USER, 0 },
 	{ "obj_role=", W_LSM, LSM_OBJ_ROLE, 0 },
 	{ "obj_type=", W_LSM, LSM_OBJ_TYPE, 0 },
@@ -373,7 +373,7 @@ static bool read_pcr(struct reader *rd, struct span v)
 
 static bool read_template(struct reader *rd, struct span v)
 {
-	if (rd->r->action != ACTION_MEASURE)
+	if (rd->r->action != ACT_MEASURE)
 		return flaw(rd, FLAW_TEMPLATE_ACTION);
 	for (size_t i = 0; i < COUNT(templates); i++) {
 		if (!span_is(&v, templates[i].name) && !span_is(&v, templates[i].format))
@@ -518,17 +518,17 @@ static bool is_data_func(enum rule_func f)
 static bool validate(struct reader *rd)
 {
 	const struct rule *r = rd->r;
-	bool measures = r->action == ACTION_MEASURE || r->action == ACTION_DONT_MEASURE;
+	bool measures = r->action == ACT_MEASURE || r->action == ACT_DONT_MEASURE;
 
 	if (!r->action)
 		return flaw(rd, FLAW_NO_ACTION);
-	if (r->action != ACTION_MEASURE && (r->has & RULE_PCR))
+	if (r->action != ACT_MEASURE && (r->has & RULE_PCR))
 		return flaw(rd, FLAW_PCR_ACTION);
-	if (r->action != ACTION_APPRAISE && (r->has & (RULE_IMASIG | RULE_MODSIG | RULE_BLACKLIST | RULE_ALGOS)))
+	if (r->action != ACT_APPRAISE && (r->has & (RULE_IMASIG | RULE_MODSIG | RULE_BLACKLIST | RULE_ALGOS)))
 		return flaw(rd, FLAW_APPRAISE_ONLY);
 	if ((is_data_func(r->func) || r->func == FUNC_KEXEC_CMDLINE) && !measures)
 		return flaw(rd, FLAW_FUNC_ACTION);
-	if (r->func == FUNC_SETXATTR_CHECK && r->action != ACTION_APPRAISE)
+	if (r->func == FUNC_SETXATTR_CHECK && r->action != ACT_APPRAISE)
 		return flaw(rd, FLAW_FUNC_ACTION);
 	if (r->func == FUNC_SETXATTR_CHECK && !(r->has & RULE_ALGOS))
 		return flaw(rd, FLAW_SETXATTR_ALGOS);
@@ -538,7 +538,7 @@ static bool validate(struct reader *rd)
 		return flaw(rd, FLAW_FUNC_CONDITION);
 	if ((r->has & RULE_BLACKLIST) && !(r->has & (rd->k->release >= SINCE(6, 6) ? RULE_IMASIG : RULE_MODSIG)))
 		return flaw(rd, FLAW_BLACKLIST);
-	if (r->action == ACTION_APPRAISE && (r->has & RULE_VERITY) && !(r->has & RULE_IMASIG))
+	if (r->action == ACT_APPRAISE && (r->has & RULE_VERITY) && !(r->has & RULE_IMASIG))
 		return flaw(rd, FLAW_VERITY_UNSIGNED);
 	return true;
 }

@@ -4,12 +4,12 @@
 #include "core/names.h"
 
 static const char *const actions[] = {
-	[ACTION_NONE] = "none",       [ACTION_MEASURE] = "measure",   [ACTION_DONT_MEASURE] = "dont_measure",
-	[ACTION_APPRAISE] = "appraise", [ACTION_DONT_APPRAISE] = "dont_appraise",
-	[ACTION_AUDIT] = "audit",     [ACTION_DONT_AUDIT] = "dont_audit",
-	[ACTION_HASH] = "hash",       [ACTION_DONT_HASH] = "dont_hash",
+	[ACT_NONE] = "none",       [ACT_MEASURE] = "measure",   [ACT_DONT_MEASURE] = "dont_measure",
+	[ACT_APPRAISE] = "appraise", [ACT_DONT_APPRAISE] = "dont_appraise",
+	[ACT_AUDIT] = "audit",     [ACT_DONT_AUDIT] = "dont_audit",
+	[ACT_HASH] = "hash",       [ACT_DONT_HASH] = "dont_hash",
 };
-NAMES_COMPLETE(actions, ACTION_COUNT);
+NAMES_COMPLETE(actions, ACT_COUNT);
 
 const char *rule_action_name(enum rule_action a)
 {

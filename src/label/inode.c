@@ -105,28 +105,62 @@ static int look_up(int fd, const struct statx *x, struct inode_fs *ret)
 	return 0;
 }
 
+#define WANTED (STATX_BASIC_STATS | STATX_BTIME | MOUNT_ID)
+#ifdef STATX_MNT_ID_UNIQUE /* 6.8: never used again in this boot */
+#define MOUNT_ID STATX_MNT_ID_UNIQUE
+#else
+#define MOUNT_ID STATX_MNT_ID
+#endif
+
+static int from_statx(const struct statx *x, const struct inode_fs *fs, struct inode *ret)
+{
+	if (!S_ISREG(x->stx_mode))
+		return -EINVAL;
+	*ret = (struct inode){
+		.fs = fs, .ino = x->stx_ino, .size = x->stx_size, .uid = x->stx_uid, .gid = x->stx_gid, .mode = x->stx_mode,
+		.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+		.ctime = { x->stx_ctime.tv_sec, x->stx_ctime.tv_nsec },
+		.btime = { x->stx_btime.tv_sec, x->stx_btime.tv_nsec },
+	};
+	return 0;
+}
+
 int inode_read(int fd, struct inode_fs *fs, struct inode *ret)
 {
 	struct statx x;
 	int r, version = 0;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &x) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x) < 0)
 		return -errno;
-	if (!S_ISREG(x.stx_mode))
-		return -EINVAL;
 	if (fs->mount == 0 || fs->mount != x.stx_mnt_id) {
 		r = look_up(fd, &x, fs);
 		if (r < 0)
 			return r;
 	}
-	*ret = (struct inode){
-		.fs = fs, .ino = x.stx_ino, .size = x.stx_size, .uid = x.stx_uid, .gid = x.stx_gid, .mode = x.stx_mode,
-		.dev = makedev(x.stx_dev_major, x.stx_dev_minor),
-		.ctime = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
-	};
+	r = from_statx(&x, fs, ret);
+	if (r < 0)
+		return r;
 	ret->has_generation = ioctl(fd, FS_IOC_GETVERSION, &version) == 0;
 	ret->generation = (uint32_t)version;
 	return 0;
+}
+
+int inode_stat(int dir, const char *name, const struct inode_fs *fs, struct inode *ret)
+{
+	struct statx x;
+
+	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, WANTED, &x) < 0)
+		return -errno;
+	return x.stx_mnt_id != fs->mount ? -EXDEV : from_statx(&x, fs, ret);
+}
+
+int inode_fs_read(int fd, struct inode_fs *ret)
+{
+	struct statx x;
+
+	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x) < 0)
+		return -errno;
+	return ret->mount == x.stx_mnt_id ? 0 : look_up(fd, &x, ret);
 }
 
 void inode_match_file(const struct inode *i, struct match_file *ret)

@@ -28,12 +28,17 @@ struct inode {
 	uint16_t mode;
 	bool has_generation; /* FS_IOC_GETVERSION answered; 0 otherwise */
 	dev_t dev;
-	struct timespec ctime;
+	struct timespec ctime, btime;
 };
 
 /* fs: the caller's cache of the last one, looked up again where fd lies elsewhere. 0 or -errno. A regular file
  * only (-EINVAL). */
 int inode_read(int fd, struct inode_fs *fs, struct inode *ret);
+/* By name, without opening it; the generation stays unknown. fs must be that of dir: -EXDEV where another file
+ * system is mounted there. */
+int inode_stat(int dir, const char *name, const struct inode_fs *fs, struct inode *ret);
+/* The file system that fd, of any type, lies on. */
+int inode_fs_read(int fd, struct inode_fs *ret);
 void inode_match_file(const struct inode *i, struct match_file *ret);
 
 #endif

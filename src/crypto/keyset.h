@@ -1,0 +1,30 @@
+/* The keys that labels are proven with: certificates as in the kernel's .ima and .evm, and EVM's HMAC key where it
+ * is at hand. */
+#ifndef IMAGATE_CRYPTO_KEYSET_H
+#define IMAGATE_CRYPTO_KEYSET_H
+
+#include "base/secret.h"
+#include "core/prover.h"
+
+struct keyset;
+
+struct keyset *keyset_new(void); /* NULL: no memory */
+void keyset_free(struct keyset **k);
+
+/* X.509, DER or PEM. The kernel finds a key by the last four bytes of its SubjectKeyIdentifier; a certificate
+ * without one is REFUSED, and so are kinds of keys that the kernel cannot use. Its dates do not matter to the
+ * kernel, and not here. path: for messages. */
+enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *path, const void *bytes, size_t len,
+                        struct why *why);
+/* 32 to 128 bytes. */
+void keyset_hmac(struct keyset *k, const struct secret *key);
+/* Are all keys of this ring known here? Only then is a signature by an unknown key a bad one. */
+void keyset_complete(struct keyset *k, enum prover_ring ring);
+/* Over everything in it: for caches. The HMAC key goes in as a hash under a constant. */
+enum outcome keyset_fingerprint(const struct keyset *k, uint8_t ret[static 32], struct why *why);
+
+/* A prover for one thread, over keys shared by all. */
+enum outcome prover_open(const struct keyset *k, struct prover *ret, struct why *why);
+void prover_close(struct prover *p);
+
+#endif

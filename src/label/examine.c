@@ -1,0 +1,216 @@
+#include "label/examine.h"
+
+#include <errno.h>
+#include <linux/fsverity.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define TYPE_HMAC 2
+#define TYPE_PORTABLE 5
+#define TYPE_VERITY 6
+#define SIGNATURE_HEADER 9
+#define DIGEST_MAX 64
+#define OVERLAY_MAGIC 0x794c7630
+
+/* p NULL: not there. False: it could not be read. */
+static bool get(int fd, const char *name, uint8_t *buf, struct xattr *ret)
+{
+	ssize_t n = fgetxattr(fd, name, buf, EXAMINE_XATTR_MAX);
+
+	*ret = n >= 0 ? (struct xattr){ buf, (size_t)n } : (struct xattr){ NULL, 0 };
+	return n >= 0 || errno == ENODATA || errno == EOPNOTSUPP;
+}
+
+static enum outcome unreadable(struct why *why, const char *what)
+{
+	why_set(why, WHY_ERRNO, errno, "read", what);
+	return OUTCOME_BROKEN;
+}
+
+static bool kernel_has(const struct examine_about *a, int algo)
+{
+	return !a->algos || (a->algos >> algo & 1);
+}
+
+/* struct ima_file_id: type, algorithm, digest; signed is its hash. */
+static enum proof prove_verity(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret)
+{
+	struct {
+		struct fsverity_digest head;
+		uint8_t digest[DIGEST_MAX];
+	} d = { .head.digest_size = DIGEST_MAX };
+	uint8_t id[2], hash[DIGEST_MAX];
+	const struct xattr parts[] = { { id, sizeof(id) }, { d.digest, DIGEST_MAX } };
+	struct xattr sized[2] = { parts[0], parts[1] };
+	size_t len;
+
+	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &d.head) < 0;
+	if (ret->no_verity || ima->len <= SIGNATURE_HEADER)
+		return PROOF_BAD;
+	ret->algo = d.head.digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
+	id[0] = TYPE_VERITY;
+	id[1] = ret->algo;
+	sized[1].len = d.head.digest_size;
+	if (e->prover->bytes(e->prover->state, sized, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
+		return PROOF_BAD;
+	return e->prover->signature(e->prover->state, RING_IMA, ima, hash, len);
+}
+
+static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret,
+                              struct why *why)
+{
+	struct appraise_needs needs = appraise_needs(ima, 0);
+	uint8_t digest[DIGEST_MAX];
+	size_t len;
+	enum outcome o;
+
+	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo);
+	ret->no_algo = !kernel_has(e->about, ret->algo);
+	ret->no_verity = 1;
+	if (ima->len && ima->p[0] == TYPE_VERITY)
+		ret->signature = (uint8_t)prove_verity(e, fd, ima, ret);
+	else if (e->about->verity)
+		ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &(struct fsverity_digest){ .digest_size = 0 }) < 0 && errno != EOVERFLOW;
+	if (!needs.digest || ret->no_algo)
+		return OUTCOME_OK;
+	o = e->prover->file(e->prover->state, fd, ret->algo, digest, sizeof(digest), &len, why);
+	if (o == OUTCOME_ABSENT) {
+		ret->content = ret->signature = PROOF_NO_KEY;
+		return OUTCOME_OK;
+	}
+	if (o != OUTCOME_OK)
+		return o;
+	if (needs.signature)
+		ret->signature = (uint8_t)e->prover->signature(e->prover->state, RING_IMA, ima, digest, len);
+	else
+		ret->content = (uint8_t)appraise_content(ima, digest, len);
+	return OUTCOME_OK;
+}
+
+static enum proof prove_evm_signature(struct examiner *e, const struct evm_message *m, const struct xattr *evm)
+{
+	uint8_t digest[DIGEST_MAX];
+	size_t len;
+
+	if (evm->len <= SIGNATURE_HEADER || evm->p[2] >= HASH_COUNT || !kernel_has(e->about, evm->p[2]) ||
+	    e->prover->bytes(e->prover->state, m->part, m->count, evm->p[2], digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
+		return PROOF_BAD;
+	return e->prover->signature(e->prover->state, RING_EVM, evm, digest, len);
+}
+
+static enum outcome prove_evm(struct examiner *e, int fd, const struct inode *inode, struct evidence_file *ret,
+                              struct why *why)
+{
+	struct evm_input in = { .mode = e->about->evm, .hmac_unsupported = inode->fs->magic == OVERLAY_MAGIC };
+	const struct evm_inode about = { inode->ino, inode->generation, inode->uid, inode->gid, inode->mode, inode->fs->uuid };
+	struct xattr values[EVM_XATTRS];
+	struct evm_message m;
+
+	if (in.mode == EVM_OFF) {
+		ret->evm = EVM_STATUS_UNKNOWN;
+		return OUTCOME_OK;
+	}
+	for (size_t i = 0; i < EVM_XATTRS; i++) {
+		if (!get(fd, evm_xattr_at(i)->name, e->xattr[i], &values[i]))
+			return unreadable(why, evm_xattr_at(i)->name);
+		in.protected_xattrs |= values[i].p != NULL;
+	}
+	if (!get(fd, "security.evm", e->xattr[EVM_XATTRS], &in.evm))
+		return unreadable(why, "security.evm");
+	if (in.evm.len) {
+		evm_message(values, &about, in.evm.p[0], &m);
+		if (in.evm.p[0] != TYPE_HMAC)
+			in.signature = prove_evm_signature(e, &m, &in.evm);
+		else if (in.evm.len == 1 + EVM_HMAC_LEN)
+			in.hmac = !inode->fs->has_uuid ? PROOF_NO_KEY
+			          : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
+	}
+	ret->evm = (uint8_t)evm_judge(&in);
+	return OUTCOME_OK;
+}
+
+enum outcome examine_file(struct examiner *e, int fd, const char *name, const struct inode *inode, struct evidence_file *ret,
+                          struct why *why)
+{
+	bool may_be_code = (inode->mode & 0111) || strstr(name, ".so");
+	uint8_t label[EXAMINE_XATTR_MAX], magic[4];
+	struct xattr ima;
+	ssize_t n = fgetxattr(fd, "security.ima", label, sizeof(label));
+	enum outcome o;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->no_xattrs = n < 0 && errno == EOPNOTSUPP;
+	if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+		return unreadable(why, "security.ima");
+	ima = n > 0 ? (struct xattr){ label, (size_t)n } : (struct xattr){ NULL, 0 };
+	ret->ima_len = (uint16_t)ima.len;
+	if (ima.len)
+		memcpy(ret->ima_head, label, ima.len < sizeof(ret->ima_head) ? ima.len : sizeof(ret->ima_head));
+	/* where nothing else reads the content, a cold disk is spared, too */
+	ret->is_elf = (may_be_code || ima.len) && pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+	              !memcmp(magic, "\177ELF", sizeof(magic));
+	o = prove_ima(e, fd, &ima, ret, why);
+	return o == OUTCOME_OK ? prove_evm(e, fd, inode, ret, why) : o;
+}
+
+void examine_judge(const struct examine_about *about, const struct match_file *file, const struct evidence_file *found,
+                   const struct hook *hook, struct examine_verdict *ret)
+{
+	const struct match_event event = { hook->func, hook->mask, file, about->cred, NULL };
+	struct match m;
+
+	policy_match(about->rules, about->rules_count, &event, &m);
+	*ret = (struct examine_verdict){
+		.measured = m.measures, .appraised = m.appraises, .unsure = m.unsure, .measure_rule = m.measure, .rule = m.appraise,
+	};
+	if (m.appraises) {
+		const struct appraise_input in = {
+			.demands = m.demands, .algos = m.algos, .mask = hook->mask, .no_xattrs = found->no_xattrs,
+			.ima = { found->ima_head, found->ima_len }, .evm = (enum evm_status)found->evm, .algo = found->algo,
+			.no_algo = found->no_algo, .no_verity = found->no_verity, .content = (enum proof)found->content,
+			.signature = (enum proof)found->signature,
+		};
+
+		ret->state = appraise_judge(&in);
+	}
+}
+
+static bool ends_in(const char *path, const char *end)
+{
+	size_t n = strlen(path), m = strlen(end);
+
+	return n >= m && !memcmp(path + n - m, end, m);
+}
+
+static bool is_module(const char *path)
+{
+	return strstr(path, "/lib/modules/") && (ends_in(path, ".ko") || ends_in(path, ".ko.xz") || ends_in(path, ".ko.zst") ||
+	                                         ends_in(path, ".ko.gz"));
+}
+
+unsigned examine_scope(const char *path, const struct inode *inode, const struct evidence_file *found)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; hook_at(i); i++) {
+		const struct hook *h = hook_at(i);
+		bool in;
+
+		switch (h->func) {
+		case FUNC_BPRM_CHECK: in = inode->mode & 0111; break;
+		case FUNC_MMAP_CHECK: in = found->is_elf && !is_module(path); break;
+		case FUNC_FILE_CHECK: in = h->mask == MASK_READ; break;
+		case FUNC_MODULE_CHECK: in = is_module(path); break;
+		case FUNC_FIRMWARE_CHECK: in = strstr(path, "/lib/firmware/") != NULL; break;
+		case FUNC_KEXEC_KERNEL_CHECK: in = strstr(path, "/boot/vmlinuz") != NULL; break;
+		case FUNC_KEXEC_INITRAMFS_CHECK: in = strstr(path, "/boot/initrd") != NULL; break;
+		default: in = false; break;
+		}
+		bits |= (unsigned)in << i;
+	}
+	return bits;
+}
