@@ -54,6 +54,14 @@ imagate_install_files() {
     done <<< "$1"
 }
 
+# What the gate looks at besides init, before the real root is started.
+imagate_install_critical() {
+    if ! imagate critical --root "${dracutsysrootdir:-/}" > "$initdir/etc/imagate/critical"; then
+        rm -f "$initdir/etc/imagate/critical"
+        dwarn "imagate: no list of boot-critical programs could be made: the gate will look at init and its libraries only"
+    fi
+}
+
 imagate_no_seal() {
     if $imagate_gate --needs-seal "$imagate_conf"; then
         imagate_refuse "$1 is not there, and this configuration does not boot without it" \
@@ -87,6 +95,7 @@ install() {
 
     inst_simple "$imagate_conf"
     imagate_install_files "$files"
+    imagate_install_critical
     inst_binary "$imagate_gate"
     # for the rescue shell
     inst_multiple -o imagate setfattr getfattr mount umount reboot sync

@@ -15,9 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CERT_MAX (64 * 1024)
-#define CERTS 16
-
 static int refused(const struct why *why)
 {
 	char text[512];
@@ -29,34 +26,9 @@ static int refused(const struct why *why)
 
 static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 {
-	static char names[CERTS][256];
-	int n = dir_list(AT_FDCWD, dir, ".der", names, CERTS);
+	struct why why = { 0 };
 
-	if (n < 0) {
-		log_error("%s: %s", dir, strerror(-n));
-		return IMAGATE_USAGE;
-	}
-	for (int i = 0; i < n; i++) {
-		CLEAN_FREE char *bytes = NULL;
-		struct why why = { 0 };
-		char path[PATH_MAX];
-		size_t len;
-		int r;
-
-		if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path)) {
-			log_error("%s: the path is too long", dir);
-			return IMAGATE_USAGE;
-		}
-		r = file_read(AT_FDCWD, path, CERT_MAX, &bytes, &len);
-		if (r < 0) {
-			log_error("%s: %s", path, strerror(-r));
-			return IMAGATE_USAGE;
-		}
-		if (keyset_add(k, ring, path, bytes, len, &why) != OUTCOME_OK)
-			return refused(&why);
-	}
-	keyset_complete(k, ring);
-	return IMAGATE_OK;
+	return !*dir || keyset_add_dir(k, ring, AT_FDCWD, dir, &why) == OUTCOME_OK ? IMAGATE_OK : refused(&why);
 }
 
 static int read_evm_key(int fd, struct keyset *k)
@@ -118,8 +90,8 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 	j->keys = keyset_new();
 	if (!j->keys || !j->policy_path)
 		return IMAGATE_FAILED;
-	r = *ima ? add_certs(j->keys, RING_IMA, ima) : IMAGATE_OK;
-	if (r == IMAGATE_OK && *evm)
+	r = add_certs(j->keys, RING_IMA, ima);
+	if (r == IMAGATE_OK)
 		r = add_certs(j->keys, RING_EVM, evm);
 	if (r == IMAGATE_OK && w->evm_key_fd >= 0)
 		r = read_evm_key(w->evm_key_fd, j->keys);

@@ -81,7 +81,14 @@ enum proof appraise_content(const struct xattr *x, const uint8_t *digest, size_t
 {
 	size_t start = x->len && x->p[0] == TYPE_DIGEST_NG ? 2 : 1; /* md5 was once kept in 20 bytes */
 
+	if (!digest)
+		return len && x->len >= start + len ? PROOF_NO_KEY : PROOF_BAD;
 	return x->len >= start + len && memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
+}
+
+static enum label_state state_of(enum proof p, enum label_state bad)
+{
+	return p == PROOF_GOOD ? LABEL_STATE_GOOD : p == PROOF_NO_KEY ? LABEL_STATE_UNVERIFIED : bad;
 }
 
 static enum label_state judge_hash(const struct appraise_input *in)
@@ -89,12 +96,7 @@ static enum label_state judge_hash(const struct appraise_input *in)
 	/* a good portable signature of EVM's meets imasig, too */
 	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY)
 		return required(in->demands);
-	return in->content == PROOF_GOOD ? LABEL_STATE_GOOD : LABEL_STATE_INVALID_HASH;
-}
-
-static enum label_state of_signature(enum proof p, enum label_state bad)
-{
-	return p == PROOF_GOOD ? LABEL_STATE_GOOD : p == PROOF_NO_KEY ? LABEL_STATE_UNVERIFIED : bad;
+	return state_of(in->content, LABEL_STATE_INVALID_HASH);
 }
 
 static enum label_state judge_ima(const struct appraise_input *in)
@@ -109,14 +111,14 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_VERITY_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] >= 3)
 			return LABEL_STATE_INVALID_VERSION;
-		return of_signature(in->signature, LABEL_STATE_INVALID_SIGNATURE);
+		return state_of(in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
 		if ((in->demands & both) == RULE_IMASIG)
 			return LABEL_STATE_SIGNATURE_REQUIRED;
 		if (in->ima.len < 2 || in->ima.p[1] != 3)
 			return LABEL_STATE_INVALID_VERSION;
 		/* without digest_type=verity the kernel hashes the content, which is not what was signed */
-		return of_signature(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
+		return state_of(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
 	default: return LABEL_STATE_MALFORMED;
 	}
 }

@@ -58,7 +58,8 @@ struct appraise_input {
 };
 enum label_state appraise_judge(const struct appraise_input *in);
 
-/* Is this digest what a hash label says? Labels may be longer than their digest. */
+/* Is this digest what a hash label says? Labels may be longer than their digest. digest NULL: it was not computed,
+ * and only the label's length is looked at. */
 enum proof appraise_content(const struct xattr *ima, const uint8_t *digest, size_t len);
 
 /* What security.ima asks for, so that nothing is computed in vain. */

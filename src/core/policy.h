@@ -25,12 +25,4 @@ bool policy_next(struct policy_iter *it, const char **ret_rule, size_t *ret_len)
  * to do. The kernel judges the rest. */
 bool policy_rule_ok(const char *rule, size_t len, const char **ret_error);
 
-/* Does a rule "appraise ... func=FUNC ..." stand in it? func: "func=MODULE_CHECK". */
-bool policy_appraises_func(const char *text, size_t len, const char *func);
-
-/* Does the policy exempt the initramfs (dont_appraise fsname=rootfs) before its first
- * appraise rule? One that appraises and does not kills the initramfs. */
-bool policy_appraises(const char *text, size_t len);
-bool policy_exempts_rootfs(const char *text, size_t len);
-
 #endif

@@ -1,10 +1,12 @@
 #include "crypto/keyset.h"
 
+#include "base/file.h"
 #include "core/evmmessage.h"
 #include "crypto/crypto.h"
 #include "crypto/failed.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #define KEYS_MAX 32
+#define CERT_MAX (64 * 1024)
 #define CHUNK (256 * 1024)
 #define SIGNATURE_HEADER 9
 
@@ -106,6 +109,32 @@ enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *pat
 	return o;
 }
 
+static enum outcome unreadable(struct why *why, const char *path, int r)
+{
+	why_set(why, WHY_ERRNO, -r, "read", path);
+	return OUTCOME_BROKEN;
+}
+
+enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, const char *dir, struct why *why)
+{
+	char names[KEYS_MAX][256], path[PATH_MAX];
+	int n = dir_list(root, dir, ".der", names, KEYS_MAX);
+	enum outcome o = OUTCOME_OK;
+
+	if (n < 0)
+		return unreadable(why, dir, n);
+	for (int i = 0; i < n && o == OUTCOME_OK; i++) {
+		CLEAN_FREE char *bytes = NULL;
+		size_t len;
+		int r = snprintf(path, sizeof(path), "%s/%s", dir, names[i]) < (int)sizeof(path)
+		        ? file_read(root, path, CERT_MAX, &bytes, &len) : -ENAMETOOLONG;
+
+		o = r < 0 ? unreadable(why, path, r) : keyset_add(k, ring, path, bytes, len, why);
+	}
+	k->complete[ring] = true;
+	return o;
+}
+
 void keyset_hmac(struct keyset *k, const struct secret *key)
 {
 	secret_wipe(&k->hmac);
@@ -113,11 +142,6 @@ void keyset_hmac(struct keyset *k, const struct secret *key)
 		return;
 	memcpy(k->hmac.bytes, key->bytes, key->len);
 	k->hmac.len = EVM_HMAC_KEY_LEN;
-}
-
-void keyset_complete(struct keyset *k, enum prover_ring ring)
-{
-	k->complete[ring] = true;
 }
 
 enum outcome keyset_fingerprint(const struct keyset *k, uint8_t ret[static 32], struct why *why)

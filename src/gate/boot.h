@@ -6,9 +6,11 @@
 #include "core/cmdline.h"
 #include "core/config.h"
 #include "core/decide.h"
+#include "core/lint.h"
 #include "core/record.h"
 #include "core/seal.h"
 #include "core/why.h"
+#include "crypto/keyset.h"
 #include "kernel/auditwatch.h"
 #include "kernel/ima.h"
 #include "kernel/keyring.h"
@@ -60,6 +62,10 @@ struct boot {
 	const char *policy_path; /* which of the two */
 	struct ima_staged staged;
 	struct integrity_rings rings;
+	struct lint *lint;       /* the policy, parsed; malloc'ed */
+	struct examine_about examine; /* how files are judged under it */
+	struct keyset *keys;     /* that labels are proven with before the kernel can */
+	struct prover prover;    /* state NULL: labels are looked at only */
 	struct preflight preflight;
 	struct audit_watch audit; /* from before the policy counts; the host goes on where this ends */
 	bool prove;              /* the kernel judges the content of what init needs */
@@ -104,6 +110,9 @@ enum outcome step_conclude(struct boot *b);
 
 /* The request on the root, if it is verified; b->request. */
 void request_take(struct boot *b, struct why *why);
+
+/* How files of the real root are judged: fills b->examine and *ret, which points into b. */
+void judging_about(struct boot *b, struct preflight_about *ret);
 
 /* Opens the TPM where *t is not open yet, and locks every counter of ours. */
 enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why);

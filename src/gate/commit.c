@@ -169,13 +169,15 @@ enum outcome step_policy(struct boot *b)
 enum outcome step_proof(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_PROOF);
+	struct preflight_about about;
 	CLEAN_FD root = -1;
 
 	if (!b->prove || !*b->record.policy)
 		return OUTCOME_BLOCKED;
 	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	judging_about(b, &about);
 	if (root >= 0)
-		return preflight_prove(root, digest_fd, &b->preflight, why);
+		return preflight_prove(root, &about, &b->preflight, why);
 	why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
 	return OUTCOME_BROKEN;
 }

@@ -95,6 +95,11 @@ void boot_end(struct boot *b)
 	b->warm_up = -1;
 	audit_watch_end(&b->audit);
 	ima_unstage(&b->staged);
+	preflight_free(&b->preflight);
+	prover_close(&b->prover);
+	keyset_free(&b->keys);
+	free(b->lint);
+	b->lint = NULL;
 	free(b->policy_text);
 	b->policy_text = NULL;
 	if (b->run_dir >= 0)

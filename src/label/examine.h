@@ -36,7 +36,7 @@ struct evidence_file {
 /* One a thread. */
 struct examiner {
 	const struct examine_about *about;
-	const struct prover *prover;
+	const struct prover *prover; /* NULL: only labels are looked at, no content and no proof */
 	struct inode_fs fs;
 	uint8_t xattr[EVM_XATTRS + 1][EXAMINE_XATTR_MAX];
 };
