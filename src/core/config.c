@@ -43,6 +43,7 @@ static const struct key {
 	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
 	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },
 	{ "rollout", "automatic", KIND_WORD, AT(automatic), answer_words, 0 },
+	{ "recovery", "fallback-to", KIND_STAGE, AT(fallback_to), NULL, 0 },
 	{ "recovery", "ask", KIND_WORD, AT(ask), answer_words, 0 },
 	{ "recovery", "key-absent", KIND_WORD, AT(on_key_absent), failure_words, 0 },
 	{ "recovery", "key-refused", KIND_WORD, AT(on_key_refused), failure_words, 0 },

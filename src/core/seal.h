@@ -137,7 +137,8 @@ enum stage seal_floor(const struct seal *s);
  *   Imagate-Request: 1
  *   Generation: 7
  *   Permit: fix         once, this stage although the floor is above it; or
- *   Floor: enforce      raise the floor
+ *   Floor: enforce      raise the floor (or, with that of now: only count up), and
+ *   Cmdline: <hex>      the command line's digest of the boot that asks: once the floor is enforce, only it gets the key
  *   Mac: <hex>
  *
  * Mac: HMAC-SHA256 over the lines above it, under the request key that the gate of the last verified
@@ -150,6 +151,7 @@ enum stage seal_floor(const struct seal *s);
 struct request {
 	uint64_t generation;
 	enum stage permit, floor; /* STAGE_UNSET: not asked for */
+	uint8_t cmdline[CMDLINE_DIGEST_LEN]; /* with floor */
 	uint8_t mac[32];
 	size_t signed_len;        /* of the text, that the Mac covers */
 };

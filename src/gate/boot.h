@@ -108,6 +108,9 @@ enum outcome step_policy(struct boot *b);
 enum outcome step_proof(struct boot *b);
 enum outcome step_conclude(struct boot *b);
 
+/* The seal on the root, of the same key; false: there is none that can be read. */
+bool root_seal(const struct boot *b, struct seal *ret);
+
 /* The request on the root, if it is verified; b->request. */
 void request_take(struct boot *b, struct why *why);
 

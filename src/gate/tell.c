@@ -140,6 +140,19 @@ void tell_before_asking(const struct boot *b, const struct decision *d)
 	log_error("Type the recovery key (from 'imagate seal') and the boot goes on.");
 }
 
+/* What was asked for and could not be done must not wait for somebody to wonder. */
+static void say_ratchet(const struct boot *b)
+{
+	enum outcome o = b->record.evidence.outcome[STEP_RATCHET];
+	char text[512];
+
+	if (o == OUTCOME_OK || o == OUTCOME_BLOCKED || o == OUTCOME_PENDING)
+		return;
+	why_format(&b->record.why[STEP_RATCHET], text, sizeof(text));
+	log_error("the request in " BOOT_REQUEST_PATH " could not be carried out: %s", text);
+	log_error("the floor is what it was; ask again once that is mended");
+}
+
 void tell_console(const struct boot *b)
 {
 	const struct decision *d = &b->record.decision;
@@ -160,6 +173,7 @@ void tell_console(const struct boot *b)
 	if (b->record.evidence.key.cmdline == TRI_NO)
 		say_cmdline(b);
 	say_hazard_line(b);
+	say_ratchet(b);
 	if (grave || b->preflight.bad) {
 		say_whys(b, grave);
 		say_bad_files(b, grave);
