@@ -45,6 +45,12 @@ imagate_install_files() {
             inst_multiple -o "$dracutsysrootdir$path"/*.der
         elif [[ -f "$dracutsysrootdir$path" ]]; then
             inst_simple "$path"
+            # beside a policy: its signatures, for the gate and for the kernel
+            [[ $kind == *policy ]] && inst_multiple -o "$path.p7s" "$path.ima"
+            if [[ $kind == signed-policy && ! -f "$dracutsysrootdir$path.p7s" ]]; then
+                imagate_refuse "$path.p7s is not there, and $imagate_conf demands signed policies" \
+                    "sign it: imagate policy sign --key KEY --cert CERTIFICATE $path"
+            fi
         elif [[ $kind == seal ]]; then
             imagate_no_seal "$path"
         else

@@ -39,6 +39,7 @@ static const struct key {
 	{ "key", "evm-key", KIND_PATH, AT(evm_blob), NULL, 0 },
 	{ "policy", "file", KIND_PATH, AT(policy), NULL, 0 },
 	{ "policy", "measure", KIND_PATH, AT(measure_policy), NULL, 0 },
+	{ "policy", "x509", KIND_PATH, AT(x509_policy), NULL, 0 },
 	{ "rollout", "tries", KIND_NUMBER, AT(tries), NULL, 9 },
 	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
 	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },

@@ -55,3 +55,28 @@ bool policy_rule_ok(const char *rule, size_t len, const char **ret_error)
 		return true;
 	return false;
 }
+
+bool policy_epoch(const char *text, size_t len, unsigned *ret, unsigned *ret_line)
+{
+	static const char word[] = "imagate-epoch:";
+	struct text t = { text, text + len };
+	const char *line;
+	size_t line_len;
+
+	*ret = 0;
+	for (*ret_line = 1; text_line(&t, &line, &line_len); (*ret_line)++) {
+		if (!line_len || *line != '#')
+			continue;
+		line++;
+		line_len--;
+		text_trim(&line, &line_len);
+		if (!text_begins(line, line_len, word))
+			continue;
+		line += sizeof(word) - 1;
+		line_len -= sizeof(word) - 1;
+		text_trim(&line, &line_len);
+		if (*ret || !text_number(line, line_len, POLICY_EPOCH_MAX, ret) || *ret == 0)
+			return false;
+	}
+	return true;
+}

@@ -104,7 +104,7 @@ bool evm_blob_valid(const char *blob);
 
 /* The authenticated record and the master key: what is sealed, at most 128 bytes (TPM 2.0
  * Part 2, MAX_SYM_DATA). Numbers big-endian:
- *   0  4  magic "IMG\2"        16  4  zero (policy epoch, later)
+ *   0  4  magic "IMG\2"        16  4  policy epoch, zero: any
  *   4  8  generation           20 32  master key
  *  12  1  floor                52 24  zero
  *  13  1  stage                76 20  root identity, zero: not bound
@@ -115,6 +115,7 @@ struct seal_record {
 	uint64_t generation;
 	enum stage floor, stage;
 	bool once;
+	unsigned epoch; /* the lowest that a policy may have */
 	uint8_t master[MASTER_KEY_LEN];
 	uint8_t root[ROOT_ID_LEN];
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];

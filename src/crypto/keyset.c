@@ -1,27 +1,22 @@
 #include "crypto/keyset.h"
 
-#include "base/file.h"
 #include "core/evmmessage.h"
+#include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "crypto/failed.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/params.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define KEYS_MAX 32
-#define CERT_MAX (64 * 1024)
 #define CHUNK (256 * 1024)
 #define SIGNATURE_HEADER 9
 
@@ -61,32 +56,14 @@ static enum outcome refuse(struct why *why, const char *path, const char *detail
 	return OUTCOME_REFUSED;
 }
 
-static X509 *read_x509(const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-	X509 *x = d2i_X509(NULL, &p, (long)len);
-	BIO *b;
-
-	if (x)
-		return x;
-	b = BIO_new_mem_buf(bytes, (int)len);
-	x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
-	BIO_free(b);
-	return x;
-}
-
 static enum outcome add(struct keyset *k, enum prover_ring ring, const char *path, X509 *x, struct why *why)
 {
-	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(x);
 	struct key key = { .ring = ring };
-	const uint8_t *p;
 
 	if (k->count == KEYS_MAX)
 		return refuse(why, path, "more than 32 certificates");
-	if (!id || ASN1_STRING_length(id) < 4)
+	if (!certificate_keyid(x, &key.id))
 		return refuse(why, path, "no SubjectKeyIdentifier: make it with one (see keys/), the kernel finds keys by it");
-	p = ASN1_STRING_get0_data(id) + ASN1_STRING_length(id) - 4;
-	key.id = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 	key.pkey = X509_get_pubkey(x);
 	if (!key.pkey || (EVP_PKEY_base_id(key.pkey) != EVP_PKEY_RSA && EVP_PKEY_base_id(key.pkey) != EVP_PKEY_EC)) {
 		EVP_PKEY_free(key.pkey);
@@ -99,7 +76,7 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *path, const void *bytes, size_t len,
                         struct why *why)
 {
-	X509 *x = read_x509(bytes, len);
+	X509 *x = certificate_read(bytes, len);
 	enum outcome o;
 
 	if (!x)
@@ -109,29 +86,24 @@ enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *pat
 	return o;
 }
 
-static enum outcome unreadable(struct why *why, const char *path, int r)
+struct ring_of {
+	struct keyset *k;
+	enum prover_ring ring;
+};
+
+static enum outcome add_one(X509 *x, const char *path, void *arg, struct why *why)
 {
-	why_set(why, WHY_ERRNO, -r, "read", path);
-	return OUTCOME_BROKEN;
+	const struct ring_of *r = arg;
+
+	return add(r->k, r->ring, path, x, why);
 }
 
 enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, const char *dir, struct why *why)
 {
-	char names[KEYS_MAX][256], path[PATH_MAX];
-	int n = dir_list(root, dir, ".der", names, KEYS_MAX);
-	enum outcome o = OUTCOME_OK;
+	struct ring_of r = { k, ring };
+	enum outcome o = certificate_each(root, dir, add_one, &r, why);
 
-	if (n < 0)
-		return unreadable(why, dir, n);
-	for (int i = 0; i < n && o == OUTCOME_OK; i++) {
-		CLEAN_FREE char *bytes = NULL;
-		size_t len;
-		int r = snprintf(path, sizeof(path), "%s/%s", dir, names[i]) < (int)sizeof(path)
-		        ? file_read(root, path, CERT_MAX, &bytes, &len) : -ENAMETOOLONG;
-
-		o = r < 0 ? unreadable(why, path, r) : keyset_add(k, ring, path, bytes, len, why);
-	}
-	k->complete[ring] = true;
+	k->complete[ring] = o == OUTCOME_OK;
 	return o;
 }
 

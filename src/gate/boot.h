@@ -60,6 +60,9 @@ struct boot {
 	char *policy_text;
 	size_t policy_len;
 	const char *policy_path; /* which of the two */
+	unsigned policy_epoch, sealed_epoch;
+	char *policy_ima;        /* security.ima of the policy file, for kernels that take only a signed one; malloc'ed */
+	size_t policy_ima_len;
 	struct ima_staged staged;
 	struct integrity_rings rings;
 	struct lint *lint;       /* the policy, parsed; malloc'ed */

@@ -6,6 +6,7 @@
 #include "core/critical.h"
 #include "core/policy.h"
 #include "crypto/crypto.h"
+#include "crypto/detached.h"
 #include "gate/binding.h"
 #include "gate/rootstate.h"
 #include "gate/sysroot.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +89,7 @@ static void look_at(const struct lint_finding *f, void *arg)
 {
 	struct fatal *fatal = arg;
 
-	if (fatal->found || !(f->bricks || (fatal->b->rehearse && f->severity == LINT_ERROR)))
+	if (fatal->found || !((f->bricks && fatal->b->config.preflight != PREFLIGHT_OFF) || (fatal->b->rehearse && f->severity == LINT_ERROR)))
 		return;
 	fatal->found = true;
 	why_set(fatal->why, WHY_TEXT, f->line, "policy", fatal->b->policy_path);
@@ -129,11 +131,56 @@ static enum outcome lint_policy(struct boot *b, struct why *why)
 	return rules == 0 || fatal.found ? OUTCOME_REFUSED : OUTCOME_OK;
 }
 
+static enum outcome refuse_policy(const struct boot *b, unsigned line, const char *detail, struct why *why)
+{
+	why_set(why, WHY_TEXT, line, "policy", b->policy_path);
+	why_detail(why, detail);
+	return OUTCOME_REFUSED;
+}
+
+/* Signed, where the configuration says so, and not older than what was sealed. Without a signature the epoch is what
+ * anybody wrote into it: then it only keeps from mistakes. */
+static enum outcome verify_policy(struct boot *b, struct why *why)
+{
+	CLEAN_FREE char *signature = NULL;
+	char path[CONFIG_PATH_LEN + 8];
+	enum outcome o = OUTCOME_OK;
+	unsigned line;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "%s.p7s", b->policy_path); /* a configured path: shorter */
+	if (*b->config.x509_policy && file_read(b->root, path, DETACHED_MAX, &signature, &len) < 0)
+		return refuse_policy(b, 0, "it is not signed, and imagate.conf demands it: imagate policy sign, then dracut -f", why);
+	if (*b->config.x509_policy)
+		o = detached_verify(b->root, b->config.x509_policy, b->policy_path, b->policy_text, b->policy_len,
+		                    (const uint8_t *)signature, len, why);
+	if (o != OUTCOME_OK)
+		return o;
+	if (!policy_epoch(b->policy_text, b->policy_len, &b->policy_epoch, &line))
+		return refuse_policy(b, line, "imagate-epoch: one number from 1 on, once", why);
+	if (b->policy_epoch < b->sealed_epoch)
+		return refuse_policy(b, 0, "its epoch is lower than the sealed one: it is an old policy; put the newer one back", why);
+	return OUTCOME_OK;
+}
+
+/* For a kernel that takes policies only as signed files. No file, no such signature: the kernel will say whether it
+ * wants one. */
+static void read_policy_ima(struct boot *b)
+{
+	char path[CONFIG_PATH_LEN + 8];
+
+	(void)snprintf(path, sizeof(path), "%s.ima", b->policy_path);
+	if (file_read(b->root, path, LABEL_MAX, &b->policy_ima, &b->policy_ima_len) < 0)
+		b->policy_ima_len = 0;
+}
+
 enum outcome step_staging_rehearsed(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_STAGING);
 	enum outcome o = read_policy(b, why);
 
+	if (o == OUTCOME_OK)
+		o = verify_policy(b, why);
 	return o == OUTCOME_OK ? lint_policy(b, why) : o;
 }
 
@@ -148,8 +195,9 @@ enum outcome step_staging(struct boot *b)
 		return o;
 	if (f->ima != TRI_YES || f->policy_writable != TRI_YES)
 		return OUTCOME_BLOCKED;
+	read_policy_ima(b);
 	return ima_stage(b->root, b->policy_path, b->policy_text, b->policy_len,
-	                 f->rings == RINGS_USER && decide_stage(&s) > STAGE_MEASURE, &b->staged, why);
+	                 f->rings == RINGS_USER && decide_stage(&s) > STAGE_MEASURE, b->policy_ima_len > 0, &b->staged, why);
 }
 
 /* Is this the root that was sealed? Only known now that it is there. */

@@ -101,7 +101,8 @@ void boot_end(struct boot *b)
 	free(b->lint);
 	b->lint = NULL;
 	free(b->policy_text);
-	b->policy_text = NULL;
+	free(b->policy_ima);
+	b->policy_text = b->policy_ima = NULL;
 	if (b->run_dir >= 0)
 		(void)close(b->run_dir);
 	if (b->root >= 0)

@@ -64,8 +64,9 @@ static int config_files(const struct config *c)
 		{ "key", c->evm_blob },
 		{ "certificates", c->x509_ima },
 		{ "certificates", c->x509_evm },
-		{ "policy", c->stage >= STAGE_FIX ? c->policy : "" },
-		{ "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
+		{ "certificates", c->x509_policy },
+		{ *c->x509_policy ? "signed-policy" : "policy", c->stage >= STAGE_FIX ? c->policy : "" },
+		{ *c->x509_policy ? "signed-policy" : "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)

@@ -49,7 +49,8 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stag
                           struct why *why)
 {
 	SECRET payload = { .len = PAYLOAD_LEN };
-	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage };
+	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage,
+		.epoch = b->policy_epoch > b->sealed_epoch ? b->policy_epoch : b->sealed_epoch };
 	enum outcome o;
 
 	*ret = *old;

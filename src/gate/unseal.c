@@ -129,6 +129,7 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 	}
 	if (o == OUTCOME_OK) {
 		b->generation = r.generation;
+		b->sealed_epoch = r.epoch;
 		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
 		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);
 		k->floor = r.floor;
