@@ -18,11 +18,15 @@ enum evm_status evm_judge(const struct evm_input *in)
 {
 	if (in->mode == EVM_OFF || (!(in->mode & EVM_X509) && in->hmac_unsupported))
 		return EVM_STATUS_UNKNOWN;
+	if (in->evm.len == 0 && in->evm.p) /* there, and empty */
+		return EVM_STATUS_FAIL;
 	if (in->evm.len == 0)
 		return in->protected_xattrs ? EVM_STATUS_NO_LABEL : EVM_STATUS_NO_XATTRS;
 	switch (in->evm.p[0]) {
 	case TYPE_HMAC:
-		return in->evm.len != HMAC_XATTR_LEN ? EVM_STATUS_FAIL : of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
+		/* with certificates only there is no key for it: ENOKEY, and that is a failure */
+		return !(in->mode & EVM_HMAC) || in->evm.len != HMAC_XATTR_LEN
+		       ? EVM_STATUS_FAIL : of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
 	case TYPE_PORTABLE:
 		return in->evm.len <= SIGNATURE_HEADER ? EVM_STATUS_FAIL
 		                                       : of_proof(in->signature, EVM_STATUS_PASS_IMMUTABLE, EVM_STATUS_FAIL_IMMUTABLE);
