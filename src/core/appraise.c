@@ -11,7 +11,9 @@ enum {
 
 static enum evm_status of_proof(enum proof p, enum evm_status pass, enum evm_status fail)
 {
-	return p == PROOF_GOOD ? pass : p == PROOF_NO_KEY ? EVM_STATUS_NO_KEY : fail;
+	if (p == PROOF_NO_KEY)
+		return pass == EVM_STATUS_PASS_IMMUTABLE ? EVM_STATUS_NO_KEY_IMMUTABLE : EVM_STATUS_NO_KEY;
+	return p == PROOF_GOOD ? pass : fail;
 }
 
 enum evm_status evm_judge(const struct evm_input *in)
@@ -90,8 +92,8 @@ enum proof appraise_content(const struct xattr *x, const uint8_t *digest, size_t
 
 static enum label_state judge_hash(const struct appraise_input *in)
 {
-	/* a good portable signature of EVM's meets imasig, too */
-	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY)
+	/* a good portable signature of EVM's meets imasig, too; an HMAC never does */
+	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE)
 		return required(in->demands);
 	return in->content == PROOF_GOOD ? LABEL_STATE_GOOD : LABEL_STATE_INVALID_HASH;
 }
@@ -140,7 +142,8 @@ static enum label_state judge_evm(enum evm_status s)
 static bool is_signed(const struct appraise_input *in)
 {
 	return in->ima.len && (in->ima.p[0] == TYPE_SIGNATURE || in->ima.p[0] == TYPE_VERITY ||
-	                       in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_FAIL_IMMUTABLE);
+	                       in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_FAIL_IMMUTABLE ||
+	                       in->evm == EVM_STATUS_NO_KEY_IMMUTABLE);
 }
 
 static enum label_state judge(const struct appraise_input *in)
@@ -160,7 +163,7 @@ static enum label_state judge(const struct appraise_input *in)
 	if (evm != LABEL_STATE_GOOD)
 		return evm;
 	s = judge_ima(in);
-	if (s == LABEL_STATE_GOOD && in->evm == EVM_STATUS_NO_KEY)
+	if (s == LABEL_STATE_GOOD && (in->evm == EVM_STATUS_NO_KEY || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE))
 		s = LABEL_STATE_UNVERIFIED;
 	if (label_state_good(s) && in->algos && !(in->algos >> in->algo & 1))
 		return LABEL_STATE_DENIED_ALGO;
