@@ -95,7 +95,8 @@ static enum label_state judge_hash(const struct appraise_input *in)
 	/* a good portable signature of EVM's meets imasig, too; an HMAC never does */
 	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE)
 		return required(in->demands);
-	return in->content == PROOF_GOOD ? LABEL_STATE_GOOD : LABEL_STATE_INVALID_HASH;
+	/* under digest_type=verity the kernel compares with fs-verity's digest, which is not the content's */
+	return in->content == PROOF_GOOD && !(in->demands & RULE_VERITY) ? LABEL_STATE_GOOD : LABEL_STATE_INVALID_HASH;
 }
 
 static enum label_state of_signature(enum proof p, enum label_state bad)
@@ -115,7 +116,8 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_VERITY_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] >= 3)
 			return LABEL_STATE_INVALID_VERSION;
-		return of_signature(in->signature, LABEL_STATE_INVALID_SIGNATURE);
+		/* the same: it is of the content */
+		return of_signature(in->demands & RULE_VERITY ? PROOF_BAD : in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
 		if ((in->demands & both) == RULE_IMASIG)
 			return LABEL_STATE_SIGNATURE_REQUIRED;
