@@ -116,6 +116,8 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_VERITY_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] >= 3)
 			return LABEL_STATE_INVALID_VERSION;
+		if (in->demands & RULE_SIGV3)
+			return LABEL_STATE_SIGV3_REQUIRED;
 		/* the same: it is of the content */
 		return of_signature(in->demands & RULE_VERITY ? PROOF_BAD : in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
