@@ -87,7 +87,7 @@ enum proof appraise_content(const struct xattr *x, const uint8_t *digest, size_t
 {
 	size_t start = x->len && x->p[0] == TYPE_DIGEST_NG ? 2 : 1; /* md5 was once kept in 20 bytes */
 
-	return x->len >= start + len && memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
+	return len && x->len >= start + len && memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
 }
 
 static enum label_state judge_hash(const struct appraise_input *in)
