@@ -25,6 +25,7 @@
 struct key {
 	enum prover_ring ring;
 	uint32_t id;
+	uint8_t hash[32]; /* of the certificate: another one may have the same id */
 	EVP_PKEY *pkey;
 };
 
@@ -84,6 +85,8 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 		return refuse(why, path, "no SubjectKeyIdentifier: make it with one (see keys/), the kernel finds keys by it");
 	p = ASN1_STRING_get0_data(id) + ASN1_STRING_length(id) - 4;
 	key.id = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	if (X509_digest(x, EVP_sha256(), key.hash, NULL) != 1)
+		return crypto_failed(why, "X509_digest", path);
 	key.pkey = X509_get_pubkey(x);
 	if (!key.pkey || (EVP_PKEY_base_id(key.pkey) != EVP_PKEY_RSA && EVP_PKEY_base_id(key.pkey) != EVP_PKEY_EC)) {
 		EVP_PKEY_free(key.pkey);
