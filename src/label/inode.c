@@ -60,7 +60,7 @@ static void find_name(int fd, struct inode_fs *ret)
 		*end = '\0';
 		dash = strstr(line, " - ");
 		if (dash)
-			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
+			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(dash + 3, " ."), dash + 3); /* "fuse.sshfs" is fuse */
 		return;
 	}
 }
