@@ -79,6 +79,8 @@ static const struct {
 	{ "magic", 2, LINT_WARNING, { .text = "# proc\nmeasure fsmagic=0x62656572\n" }, { .text = "# not proc\nmeasure fsmagic=0x62656572\n" } },
 	{ "magic", 2, LINT_WARNING, { .text = "## proc\r\nmeasure fsmagic=0x62656572\n" }, { .text = "# proc\n\nmeasure fsmagic=0x62656572\n" } },
 	{ "magic", 2, LINT_WARNING, { .text = "# tmpfs\nmeasure fsmagic=0x9fa0\n" }, { .text = "# devtmpfs\nmeasure fsmagic=0x01021994\n" } },
+	{ "magic", 3, LINT_WARNING, { .text = "# proc\nmeasure fsmagic=0x9fa0\nmeasure fsmagic=0x9fa1\n" },
+	  { .text = "# proc\nmeasure fsmagic=0x9fa0\nmeasure fsmagic=0x62656572\n" } },
 	{ "carriage-return", 1, LINT_WARNING, { .text = "measure fsname=ext4\r\n" }, { .text = "measure fsname=ext4\n" } },
 	{ "empty", 0, LINT_ERROR, { .text = "# nothing\n\n" }, { .text = "measure\n" } },
 	{ "empty", 0, LINT_ERROR, { .text = "" }, { .text = "measure fun=X\n" } }, /* refused is enough */
@@ -178,6 +180,12 @@ static void test_words(void **state)
 	w = look_for("hole", &(struct about){ .text = "dont_appraise fsmagic=0x01021994\n" GOOD });
 	assert_int_equal(w.count, 1); /* tmpfs and devtmpfs are one rule */
 	assert_non_null(strstr(w.what, "memfd"));
+	w = look_for("pseudo", &(struct about){ .text = EXEMPT "appraise func=FILE_CHECK\n" });
+	assert_int_equal(w.count, 1); /* one rule, however many file systems */
+	w = look_for("initramfs", &(struct about){ .text = "dont_appraise fsmagic=0x858458f6\n" EXEC });
+	assert_non_null(strstr(w.what, "a tmpfs without root="));
+	w = look_for("initramfs", &(struct about){ .text = "dont_appraise fsmagic=0x01021994\n" EXEC });
+	assert_non_null(strstr(w.what, "a ramfs"));
 	w = look_for("label", &(struct about){ .text = "measure subj_role=unconfined\n" });
 	assert_non_null(strstr(w.what, "AppArmor"));
 	for (int s = 0; s < LINT_SEVERITIES; s++)
