@@ -611,27 +611,50 @@ static void test_long_path(void **state)
 
 static struct secret evm_key = { .len = 32, .bytes = { 7 } };
 
-/* security.evm as the kernel makes it: over the label, the inode and the file system's UUID. */
-static bool seal(const char *path, const struct inode *i)
+#define MESSAGE_MAX 128
+
+/* Over the label, the inode and, where type is not 5, the file system's UUID. */
+static size_t message(int fd, const struct inode *i, int type, uint8_t ret[MESSAGE_MAX])
 {
 	const struct evm_inode in = { i->ino, i->generation, i->uid, i->gid, i->mode, i->fs->uuid };
-	uint8_t key[EVM_HMAC_KEY_LEN] = { 0 }, bytes[128], mac[1 + EVM_HMAC_LEN] = { 2 }, ima[64];
+	uint8_t ima[40];
 	struct xattr values[EVM_XATTRS] = { { NULL, 0 } };
-	CLEAN_FD fd = openat(dir, path + 1, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fgetxattr(fd, "security.ima", ima, sizeof(ima));
 	struct evm_message m;
 	size_t len = 0;
 
 	values[6] = (struct xattr){ ima, (size_t)n };
 	assert_true(n > 0 && !strcmp(evm_xattr_at(6)->name, "security.ima"));
-	evm_message(values, &in, 2, &m);
+	evm_message(values, &in, type, &m);
 	for (size_t p = 0; p < m.count; p++) {
-		memcpy(bytes + len, m.part[p].p, m.part[p].len);
+		assert_true(len + m.part[p].len <= MESSAGE_MAX);
+		memcpy(ret + len, m.part[p].p, m.part[p].len);
 		len += m.part[p].len;
 	}
+	return len;
+}
+
+/* security.evm as the kernel makes it. False: this kernel does not let it be written. */
+static bool seal(const char *path, const struct inode *i)
+{
+	uint8_t key[EVM_HMAC_KEY_LEN] = { 0 }, bytes[MESSAGE_MAX], mac[1 + EVM_HMAC_LEN] = { 2 };
+	CLEAN_FD fd = openat(dir, path + 1, O_RDONLY | O_CLOEXEC);
+
 	memcpy(key, evm_key.bytes, evm_key.len);
-	assert_non_null(HMAC(EVP_sha1(), key, sizeof(key), bytes, len, mac + 1, NULL));
+	assert_non_null(HMAC(EVP_sha1(), key, sizeof(key), bytes, message(fd, i, 2, bytes), mac + 1, NULL));
 	return fsetxattr(fd, "security.evm", mac, sizeof(mac), 0) == 0;
+}
+
+/* As a distributor signs it. */
+static bool sign(const char *path, const struct inode *i)
+{
+	uint8_t bytes[MESSAGE_MAX], digest[32], sealed[SIGNED_MAX];
+	CLEAN_FD fd = openat(dir, path + 1, O_RDONLY | O_CLOEXEC);
+	struct xattr x;
+
+	assert_int_equal(EVP_Digest(bytes, message(fd, i, 5, bytes), digest, NULL, EVP_sha256(), NULL), 1);
+	x = label_sign(rsa, 5, rsa_id, digest, sealed);
+	return fsetxattr(fd, "security.evm", x.p, x.len, 0) == 0;
 }
 
 static void test_evm(void **state)
@@ -661,6 +684,49 @@ static void test_evm(void **state)
 	assert_int_equal(found.evm, EVM_STATUS_UNKNOWN);
 }
 
+static enum label_state judged(const struct inode *inode, const struct evidence_file *found)
+{
+	struct examine_verdict v;
+	struct match_file file;
+
+	inode_match_file(inode, &file);
+	examine_judge(&about, &file, found, hook_at(0), &v);
+	assert_true(v.appraised);
+	return v.state;
+}
+
+/* A portable signature makes a hash meet imasig; until its key is known, nobody says that it does not. */
+static void test_portable(void **state)
+{
+	uint8_t der[4096];
+	size_t len = cert_make(rsa, rsa_id, sizeof(rsa_id), der, sizeof(der));
+	struct inode_fs fs;
+	struct inode inode;
+	struct evidence_file found;
+
+	(void)state;
+	about.evm = EVM_X509;
+	assert_true(read_policy("appraise func=BPRM_CHECK appraise_type=imasig"));
+	found = examine("/top", &fs, &inode);
+	if (!sign("/top", &inode))
+		skip();
+	found = examine("/top", &fs, &inode);
+	assert_int_equal(found.evm, EVM_STATUS_NO_KEY_IMMUTABLE);
+	assert_int_equal(judged(&inode, &found), LABEL_STATE_UNVERIFIED);
+	assert_int_equal(keyset_add(keys, RING_EVM, "/x", der, len, NULL), OUTCOME_OK);
+	found = examine("/top", &fs, &inode);
+	assert_int_equal(found.evm, EVM_STATUS_PASS_IMMUTABLE);
+	assert_int_equal(judged(&inode, &found), LABEL_STATE_GOOD);
+	assert_int_equal(fchmodat(dir, "top", 0711, 0), 0);
+	found = examine("/top", &fs, &inode);
+	assert_int_equal(found.evm, EVM_STATUS_FAIL_IMMUTABLE);
+	assert_int_equal(judged(&inode, &found), LABEL_STATE_INVALID_IMMUTABLE);
+	assert_int_equal(fchmodat(dir, "top", 0755, 0), 0);
+	about.evm = EVM_OFF;
+	found = examine("/top", &fs, &inode);
+	assert_int_equal(judged(&inode, &found), LABEL_STATE_SIGNATURE_REQUIRED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -676,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_inode_fs),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_evm),
+		cmocka_unit_test(test_portable),
 		cmocka_unit_test(test_long_path),
 	};
 
