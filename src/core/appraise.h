@@ -36,7 +36,8 @@ struct evm_input {
 /* enum integrity_status */
 enum evm_status {
 	EVM_STATUS_UNKNOWN = 0, EVM_STATUS_PASS, EVM_STATUS_PASS_IMMUTABLE, EVM_STATUS_FAIL, EVM_STATUS_FAIL_IMMUTABLE,
-	EVM_STATUS_NO_LABEL, EVM_STATUS_NO_XATTRS, EVM_STATUS_NO_KEY /* would need a key that is not at hand */
+	EVM_STATUS_NO_LABEL, EVM_STATUS_NO_XATTRS,
+	EVM_STATUS_NO_KEY, EVM_STATUS_NO_KEY_IMMUTABLE /* PASS, PASS_IMMUTABLE, if a key that is not at hand proves it */
 };
 enum evm_status evm_judge(const struct evm_input *in);
 

@@ -257,7 +257,8 @@ static void check_unreachable(struct linter *l)
 				     "line %u is the SETXATTR_CHECK rule that counts; a second one is ignored", ra->line);
 				break;
 			}
-			if (class_of(ra) != class_of(rb) || !rule_covers(ra, rb))
+			/* SETXATTR_CHECK decides about labels that are written: no rule about files stands before it */
+			if (rb->func == FUNC_SETXATTR_CHECK || class_of(ra) != class_of(rb) || !rule_covers(ra, rb))
 				continue;
 			tell(l, LINT_WARNING, "unreachable", rb->line, "put it before that line, or remove it",
 			     "it can never decide: line %u (%s) comes first and matches all that this one matches", ra->line,

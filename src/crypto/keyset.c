@@ -23,6 +23,7 @@
 struct key {
 	enum prover_ring ring;
 	uint32_t id;
+	uint8_t hash[32]; /* of the certificate: another one may have the same id */
 	EVP_PKEY *pkey;
 };
 
@@ -64,6 +65,8 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 		return refuse(why, path, "more than 32 certificates");
 	if (!certificate_keyid(x, &key.id))
 		return refuse(why, path, "no SubjectKeyIdentifier: make it with one (see keys/), the kernel finds keys by it");
+	if (X509_digest(x, EVP_sha256(), key.hash, NULL) != 1)
+		return crypto_failed(why, "X509_digest", path);
 	key.pkey = X509_get_pubkey(x);
 	if (!key.pkey || (EVP_PKEY_base_id(key.pkey) != EVP_PKEY_RSA && EVP_PKEY_base_id(key.pkey) != EVP_PKEY_EC)) {
 		EVP_PKEY_free(key.pkey);

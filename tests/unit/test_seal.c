@@ -155,7 +155,7 @@ static void test_refusals(void **state)
 
 static void test_payload(void **state)
 {
-	struct seal_record r = { .generation = 0x0102030405060708, .floor = STAGE_AUDIT, .stage = STAGE_FIX, .once = true }, back;
+	struct seal_record r = { .generation = 0x0102030405060708, .floor = STAGE_AUDIT, .stage = STAGE_FIX, .once = true, .epoch = 0x01020304 }, back;
 	uint8_t payload[PAYLOAD_LEN];
 
 	(void)state;
@@ -170,7 +170,7 @@ static void test_payload(void **state)
 	static const struct {
 		int at;
 		uint8_t value;
-	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 19, 1 }, { 52, 1 }, { 75, 1 } };
+	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 52, 1 }, { 75, 1 } };
 	for (size_t i = 0; i < ROWS(bad); i++) {
 		payload_build(&r, payload);
 		payload[bad[i].at] = bad[i].value;
