@@ -150,7 +150,7 @@ static void must_be_good(const struct appraise_input *in, enum label_state s)
 	if (in->ima.p[0] == 6)
 		assert_true(in->demands & RULE_VERITY);
 	assert_int_equal(s == LABEL_STATE_UNVERIFIED, in->evm == EVM_STATUS_NO_KEY || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE ||
-	                                              (!is_hash(&in->ima) && in->signature == PROOF_NO_KEY));
+	                                              (is_hash(&in->ima) ? in->content : in->signature) == PROOF_NO_KEY);
 }
 
 static unsigned flags(struct appraise_input *in, unsigned bits)
