@@ -25,7 +25,7 @@ static bool same(const struct side *a, const struct side *b, uint16_t alg)
 {
 	const uint8_t *x = event_digest(&a->e, alg), *y = event_digest(&b->e, alg);
 
-	return x && y && memcmp(x, y, hash_size(alg)) == 0;
+	return x && y && memcmp(x, y, bank_size(alg)) == 0;
 }
 
 /* How many records of s come before one with the digest of other; 0: none does within sight. */

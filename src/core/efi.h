@@ -5,7 +5,7 @@
 #ifndef IMAGATE_CORE_EFI_H
 #define IMAGATE_CORE_EFI_H
 
-#include "core/hash.h"
+#include "core/bank.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -66,7 +66,7 @@ static const char *read_old(struct bytes *b, struct event *e)
 	if (!bytes_u32(b, &e->pcr) || !bytes_u32(b, &e->type) || !bytes_take(b, SHA1_SIZE, &e->digest[0].bytes) ||
 	    !bytes_u32(b, &len))
 		return "the record is cut short";
-	e->digest[0].alg = HASH_SHA1;
+	e->digest[0].alg = BANK_SHA1;
 	e->digests = 1;
 	e->len = len;
 	if (!pcr_ok(e))
@@ -168,7 +168,7 @@ static const char *read_algorithm(struct bytes *b, struct eventlog *log)
 
 	if (!bytes_u16(b, &alg) || !bytes_u16(b, &size))
 		return "the spec id's list of algorithms is cut short";
-	if (size == 0 || size > HASH_MAX || (hash_size(alg) && hash_size(alg) != size))
+	if (size == 0 || size > BANK_DIGEST_MAX || (bank_size(alg) && bank_size(alg) != size))
 		return "the spec id gives an algorithm a digest size that it does not have";
 	if (eventlog_has(log, alg))
 		return "the spec id lists an algorithm twice";
@@ -230,7 +230,7 @@ bool eventlog_open(const uint8_t *bytes, size_t len, struct eventlog *ret, struc
 		return failed(error, 0, wrong);
 	if (!spec_id_is(&e, SPEC_ID_AGILE)) {
 		ret->algorithms = 1;
-		ret->algorithm[0].alg = HASH_SHA1;
+		ret->algorithm[0].alg = BANK_SHA1;
 		ret->algorithm[0].size = SHA1_SIZE;
 		if ((spec_id_is(&e, SPEC_ID_OLD) || spec_id_is(&e, SPEC_ID_EFI_1_2)) && e.len >= 24)
 			ret->uintn = e.data[23] == 1 ? 4 : 8;
@@ -265,9 +265,9 @@ bool event_extends(const struct event *e)
 bool event_digest_is(const struct event *e, uint16_t alg, const struct part *parts, size_t count, hash_fn hash, void *arg)
 {
 	const uint8_t *digest = event_digest(e, alg);
-	uint8_t is[HASH_MAX];
+	uint8_t is[BANK_DIGEST_MAX];
 
-	return digest && hash_size(alg) && hash(arg, alg, parts, count, is) && memcmp(is, digest, hash_size(alg)) == 0;
+	return digest && bank_size(alg) && hash(arg, alg, parts, count, is) && memcmp(is, digest, bank_size(alg)) == 0;
 }
 
 /* TCG_EfiStartupLocalityEvent: "StartupLocality" NUL, one byte. 0, 3, or 4 after a hardware CRTM. */
@@ -284,7 +284,7 @@ void pcr_values_reset(struct pcr_values *v, uint16_t alg)
 {
 	memset(v, 0, sizeof(*v));
 	v->alg = alg;
-	v->size = hash_size(alg);
+	v->size = bank_size(alg);
 	for (int i = 17; i <= 22; i++)
 		memset(v->value[i], 0xff, v->size);
 }
@@ -292,7 +292,7 @@ void pcr_values_reset(struct pcr_values *v, uint16_t alg)
 bool pcr_values_extend(struct pcr_values *v, uint32_t pcr, const uint8_t *digest, hash_fn hash, void *arg)
 {
 	const struct part parts[] = { { v->value[pcr < EVENTLOG_PCRS ? pcr : 0], v->size }, { digest, v->size } };
-	uint8_t next[HASH_MAX];
+	uint8_t next[BANK_DIGEST_MAX];
 
 	if (pcr >= EVENTLOG_PCRS || v->size == 0)
 		return false;

@@ -14,7 +14,7 @@
 #ifndef IMAGATE_CORE_EVENTLOG_H
 #define IMAGATE_CORE_EVENTLOG_H
 
-#include "core/hash.h"
+#include "core/bank.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ struct pcr_values {
 	uint16_t alg;
 	size_t size;
 	uint32_t extended; /* bit n: PCR n was extended by a record */
-	uint8_t value[EVENTLOG_PCRS][HASH_MAX];
+	uint8_t value[EVENTLOG_PCRS][BANK_DIGEST_MAX];
 };
 /* As after a reset; PCRs 17 to 22 are ones until a dynamic launch. */
 void pcr_values_reset(struct pcr_values *v, uint16_t alg);

@@ -3,7 +3,7 @@
 #define IMAGATE_CRYPTO_CRYPTO_H
 
 #include "base/secret.h"
-#include "core/hash.h"
+#include "core/bank.h"
 #include "core/outcome.h"
 #include "core/seal.h"
 #include "core/why.h"

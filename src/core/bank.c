@@ -1,4 +1,4 @@
-#include "core/hash.h"
+#include "core/bank.h"
 
 #include <string.h>
 
@@ -7,13 +7,13 @@ static const struct {
 	uint8_t size;
 	const char *name;
 } algorithms[] = {
-	{ HASH_SHA1, 20, "sha1" },         { HASH_SHA256, 32, "sha256" },     { HASH_SHA384, 48, "sha384" },
-	{ HASH_SHA512, 64, "sha512" },     { HASH_SM3_256, 32, "sm3_256" },   { HASH_SHA3_256, 32, "sha3_256" },
-	{ HASH_SHA3_384, 48, "sha3_384" }, { HASH_SHA3_512, 64, "sha3_512" },
+	{ BANK_SHA1, 20, "sha1" },         { BANK_SHA256, 32, "sha256" },     { BANK_SHA384, 48, "sha384" },
+	{ BANK_SHA512, 64, "sha512" },     { BANK_SM3_256, 32, "sm3_256" },   { BANK_SHA3_256, 32, "sha3_256" },
+	{ BANK_SHA3_384, 48, "sha3_384" }, { BANK_SHA3_512, 64, "sha3_512" },
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
-size_t hash_size(uint16_t alg)
+size_t bank_size(uint16_t alg)
 {
 	for (size_t i = 0; i < ALGORITHMS; i++)
 		if (algorithms[i].alg == alg)
@@ -21,7 +21,7 @@ size_t hash_size(uint16_t alg)
 	return 0;
 }
 
-const char *hash_name(uint16_t alg)
+const char *bank_name(uint16_t alg)
 {
 	for (size_t i = 0; i < ALGORITHMS; i++)
 		if (algorithms[i].alg == alg)
@@ -29,7 +29,7 @@ const char *hash_name(uint16_t alg)
 	return "?";
 }
 
-uint16_t hash_from_name(const char *name)
+uint16_t bank_from_name(const char *name)
 {
 	for (size_t i = 0; i < ALGORITHMS; i++)
 		if (!strcmp(algorithms[i].name, name))
