@@ -33,6 +33,11 @@ static const struct change *change_of(const struct forecast *f, const struct eve
 
 /* -- what a changed record will have as its digest ----------------------------------------- */
 
+static bool is_variable(uint32_t type)
+{
+	return type == EV_EFI_VARIABLE_DRIVER_CONFIG || type == EV_EFI_VARIABLE_BOOT || type == EV_EFI_VARIABLE_BOOT2;
+}
+
 /* As the firmware did it for the old data: over the whole record, or over the data alone. Where neither is so, nobody
  * knows what it will do with the new. */
 static bool variable_digest(struct run *r, const struct event *e, const struct change *c, uint8_t *ret, bool *ret_unknown)
@@ -42,7 +47,7 @@ static bool variable_digest(struct run *r, const struct event *e, const struct c
 	struct efi_variable v;
 	uint8_t store[16];
 
-	if (!efi_variable_parse(e->data, e->len, &v))
+	if (!is_variable(e->type) || !efi_variable_parse(e->data, e->len, &v))
 		return false;
 	*ret_unknown = !event_measured(e, f->alg, f->hash, f->hash_arg, &measured);
 	if (*ret_unknown)
@@ -213,11 +218,6 @@ bool predict_find_image(const struct eventlog *log, const char *path, unsigned f
 		    !strcmp(image.path.file, path))
 			return true;
 	return false;
-}
-
-static bool is_variable(uint32_t type)
-{
-	return type == EV_EFI_VARIABLE_DRIVER_CONFIG || type == EV_EFI_VARIABLE_BOOT || type == EV_EFI_VARIABLE_BOOT2;
 }
 
 bool predict_find_variable(const struct eventlog *log, uint32_t pcr, const char *name, unsigned from, struct event *ret)
