@@ -16,7 +16,8 @@
 #define EFI_NAME_MAX 128
 #define EFI_PATH_MAX 512
 
-/* UTF-16LE to UTF-8, up to a NUL or the end; control characters and broken pairs become '?'. Cut to fit, whole
+/* UTF-16LE to UTF-8, up to a NUL or the end; newlines and tabs become blanks, other control characters and broken
+ * pairs '?'. Cut to fit, whole
  * characters only, NUL-terminated. Returns the length. */
 size_t efi_utf16_text(const uint8_t *utf16, size_t bytes, char *ret, size_t size);
 /* Bytes as text in the same way: printable ASCII and valid UTF-8 as they are. */

@@ -9,6 +9,8 @@ static bool put(uint32_t c, char *ret, size_t size, size_t *used)
 	uint8_t u[4];
 	size_t n;
 
+	if (c == '\n' || c == '\t')
+		c = ' ';
 	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff)
 		c = '?';
 	if (c < 0x80) {

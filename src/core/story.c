@@ -39,7 +39,7 @@ static const struct {
 	[SUBJECT_SECURE_BOOT] = { "secure-boot", "the Secure Boot variable" },
 	[SUBJECT_AUTHORITY] = { "authority", "the key that vouched for an image, from" },
 	[SUBJECT_IMAGE] = { "image", "the EFI program" },
-	[SUBJECT_BOOT_CONFIG] = { "boot-config", "the boot loader's instruction" },
+	[SUBJECT_BOOT_CONFIG] = { "boot-config", "the boot loader's configuration:" },
 	[SUBJECT_CMDLINE] = { "cmdline", "the kernel command line" },
 	[SUBJECT_KERNEL] = { "kernel", "the kernel" },
 	[SUBJECT_INITRD] = { "initrd", "the initramfs" },

@@ -354,7 +354,7 @@ static void test_utf16(void **state)
 	assert_int_equal(efi_utf16_text((const uint8_t *)"a\0\xac\x20", 4, text, 4), 1);
 	assert_string_equal(text, "a"); /* whole characters only */
 	assert_int_equal(efi_text((const uint8_t *)"a\xc3\xa9\xff\n\xc0\x80", 7, text, sizeof(text)), 7);
-	assert_string_equal(text, "a\xc3\xa9????");
+	assert_string_equal(text, "a\xc3\xa9? ??");
 	assert_true(efi_is_utf16((const uint8_t *)"a\0b\0\0\0", 6));
 	assert_false(efi_is_utf16((const uint8_t *)"ab", 2));
 	assert_false(efi_is_utf16((const uint8_t *)"\0\0", 2));
