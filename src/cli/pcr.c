@@ -15,8 +15,8 @@
 static void no_log(const char *path)
 {
 	log_error("%s is not there: the kernel was given no event log", path);
-	log_error("without a TPM there is none; under GRUB without Secure Boot the command 'linux' starts the kernel behind its EFI "
-	          "stub, which would have taken the log along: 'linuxefi' and 'initrdefi' do not; see also CONFIG_TCG_TPM and securityfs");
+	log_error("is there a TPM, and securityfs? GRUB's 'linux' without Secure Boot starts the kernel behind its EFI stub, and the log is "
+	          "lost although all is measured: boot with 'linuxefi' and 'initrdefi'");
 }
 
 static uint16_t bank_of(const struct pcr_selection *s)
