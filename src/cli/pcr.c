@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "core/advice.h"
 #include "core/config.h"
 #include "crypto/crypto.h"
 
@@ -73,18 +74,28 @@ int pcr_log_read(const struct pcr_wish *w, const char *path, struct pcr_log *ret
 	return path ? IMAGATE_USAGE : IMAGATE_FAILED;
 }
 
-struct pcr_selection pcr_selection_here(void)
+bool pcr_seal_read(const struct pcr_wish *w, struct seal *ret)
 {
 	CLEAN_FREE char *text = NULL;
-	static struct seal s;
+	const char *path = w->seal;
 	struct config c;
+	struct why why = { 0 };
+	char words[512];
 	size_t len;
+	int e;
 
 	config_defaults(&c);
-	if (file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) == 0 &&
-	    seal_file_parse(c.seal, text, len, &s, NULL) == OUTCOME_OK && s.slots)
-		return s.slot[0].object.pcrs;
-	return c.pcrs;
+	if (!path)
+		path = c.seal;
+	e = file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len);
+	if (e == 0 && seal_file_parse(path, text, len, ret, &why) == OUTCOME_OK)
+		return true;
+	why_format(&why, words, sizeof(words));
+	if (e == 0)
+		log_warning("%s", words);
+	else if (e != -ENOENT || w->seal)
+		log_warning("%s: %s", path, strerror(-e));
+	return false;
 }
 
 void pcr_json_print(struct json_object *o)
@@ -126,7 +137,8 @@ static int run(const struct verb *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "log", required_argument, NULL, 'l' },  { "against", required_argument, NULL, 'a' },
 		{ "tcti", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },       { 0 },
+		{ "seal", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct pcr_wish w = { .verb = self };
 	const struct sub *s;
@@ -136,6 +148,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		case 'l': w.file = optarg; break;
 		case 'a': w.against = optarg; break;
 		case 't': w.tcti = optarg; break;
+		case 's': w.seal = optarg; break;
 		case 'j': w.json = true; break;
 		case 'h': return verb_help(self);
 		default: return verb_usage(self);
@@ -171,6 +184,7 @@ const struct verb verb_pcr = {
 	        "                  the TPM is then asked only with --tcti\n"
 	        "  --against FILE  an earlier copy of the log: what changed since\n"
 	        "  --tcti TCTI     another TPM than /dev/tpmrm0, as tpm2-tss names it\n"
+	        "  --seal FILE     instead of /etc/imagate/seal.pem\n"
 	        "  --json          for programs\n"
 	        "Exit status: 0 explain: the log is the TPM's, nothing changed; coverage: boot loader, kernel, initramfs\n"
 	        "and command line are covered. 1 they are not. 2 usage or bad input. 3 failed, or there is no log.\n",

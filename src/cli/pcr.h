@@ -5,6 +5,7 @@
 #include "cli/verb.h"
 #include "core/eventlog.h"
 #include "core/pcr.h"
+#include "core/seal.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 struct pcr_wish {
 	const struct verb *verb;
 	const char *file, *against; /* file NULL: this boot's */
-	const char *tcti;
+	const char *tcti, *seal; /* seal NULL: as configured by default */
 	struct pcr_selection pcrs;
 	bool pcrs_given, json;
 };
@@ -30,8 +31,8 @@ struct pcr_log {
 /* Reads, checks, replays; says why not. Exit code: IMAGATE_OK, else free nothing. */
 int pcr_log_read(const struct pcr_wish *w, const char *path, struct pcr_log *ret);
 
-/* The seal's first slot's selection, else that of the configuration. */
-struct pcr_selection pcr_selection_here(void);
+/* The seal; false: there is none, or none that can be read. */
+bool pcr_seal_read(const struct pcr_wish *w, struct seal *ret);
 
 void pcr_json_print(struct json_object *o); /* and frees it */
 

@@ -1,5 +1,6 @@
 #include "cli/pcr.h"
 
+#include "core/config.h"
 #include "core/coverage.h"
 #include "crypto/crypto.h"
 
@@ -102,9 +103,21 @@ static void print_json(const struct coverage *c, const struct pcr_selection *s)
 	pcr_json_print(o);
 }
 
+/* What was asked for, else what the seal is bound to, else what it would be by default. */
+static struct pcr_selection selection(const struct pcr_wish *w)
+{
+	static struct seal s;
+	struct config c;
+
+	if (w->pcrs_given)
+		return w->pcrs;
+	config_defaults(&c);
+	return pcr_seal_read(w, &s) && s.slots ? s.slot[0].object.pcrs : c.pcrs;
+}
+
 int pcr_coverage(const struct pcr_wish *w)
 {
-	struct pcr_selection s = w->pcrs_given ? w->pcrs : pcr_selection_here();
+	struct pcr_selection s;
 	struct coverage c;
 	struct pcr_log log;
 	bool whole = true;
@@ -112,6 +125,7 @@ int pcr_coverage(const struct pcr_wish *w)
 
 	if (r != IMAGATE_OK)
 		return r;
+	s = selection(w);
 	coverage_of(&log.log, log.alg, digest_hash, NULL, &c);
 	if (w->json)
 		print_json(&c, &s);

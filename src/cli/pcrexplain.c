@@ -1,13 +1,11 @@
 #include "cli/pcr.h"
 
-#include "base/file.h"
 #include "base/log.h"
-#include "core/config.h"
+#include "core/advice.h"
 #include "core/story.h"
 #include "crypto/crypto.h"
 #include "tpm/tpm.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +43,15 @@ static void ask_tpm(const struct pcr_wish *w, const struct pcr_log *log, uint32_
 	struct pcr_selection s;
 	struct tpm *t = NULL;
 	struct why why = { 0 };
+	char words[512];
 	size_t len = 0, at = 0;
 
 	*ret = (struct against_tpm){ 0 };
 	if ((w->file && !w->tcti) || !selection_of(log, mask, &s))
 		return;
 	if (tpm_open(w->tcti, 0, &t, &why) != OUTCOME_OK || tpm_pcr_read(t, &s, values, sizeof(values), &len, &why) != OUTCOME_OK) {
-		log_warning("the TPM was not asked: %s%s%s", why.subject, *why.detail ? ": " : "", why.detail);
+		why_format(&why, words, sizeof(words));
+		log_warning("the TPM was not asked: %s", words);
 		tpm_close(&t);
 		return;
 	}
@@ -97,22 +97,11 @@ static bool slot_fits(const struct seal_object *o, const struct pcr_log *log, bo
 	return true;
 }
 
-static bool read_seal(struct seal *ret)
-{
-	CLEAN_FREE char *text = NULL;
-	struct config c;
-	size_t len;
-
-	config_defaults(&c);
-	return file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) == 0 &&
-	       seal_file_parse(c.seal, text, len, ret, NULL) == OUTCOME_OK;
-}
-
-static void tell_seal(const struct pcr_log *log, struct json_object *list)
+static void tell_seal(const struct pcr_wish *w, const struct pcr_log *log, struct json_object *list)
 {
 	static struct seal s;
 
-	if (!read_seal(&s))
+	if (!pcr_seal_read(w, &s))
 		return;
 	for (size_t i = 0; i < s.slots; i++) {
 		struct json_object *o;
@@ -317,7 +306,7 @@ static int explain(const struct pcr_wish *w, const struct pcr_log *log, struct j
 	if (!o && w->against && r == IMAGATE_OK && differences == 0)
 		(void)puts("nothing changed in these PCRs.");
 	if (o || !w->against)
-		tell_seal(log, slots);
+		tell_seal(w, log, slots);
 	if (o) {
 		json_object_object_add(o, "bank", json_object_new_string(bank_name(log->alg)));
 		json_object_object_add(o, "differences", list);

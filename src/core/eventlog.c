@@ -310,9 +310,11 @@ bool pcr_values_take(struct pcr_values *v, const struct event *e, hash_fn hash, 
 	const uint8_t *digest;
 	uint8_t locality;
 
+	if (v->size == 0)
+		return false;
 	if (event_startup_locality(e, &locality) && !(v->extended & 1)) {
 		v->value[0][v->size - 1] = locality;
-		return v->size != 0;
+		return true;
 	}
 	if (!event_extends(e))
 		return true;

@@ -125,12 +125,23 @@ static void check_authority(struct run *r, const struct event *e)
 		doubt(r, e, false, "holds if the changed programs are signed by the same keys as now");
 }
 
+static bool not_understood(struct run *r, const struct event *e)
+{
+	struct story_teller teller = { 0 };
+	struct story s;
+
+	event_story(&teller, r->f->log, e, r->f->alg, r->f->hash, r->f->hash_arg, &s);
+	return s.subject == SUBJECT_OTHER;
+}
+
 static void check_unchanged(struct run *r, const struct event *e)
 {
 	if (e->type == EV_EFI_VARIABLE_AUTHORITY)
 		check_authority(r, e);
 	else if (!strcmp(event_type_name(e->type), "?"))
 		doubt(r, e, true, "a kind of record that the profile does not have: whether it comes again as it was, nobody knows");
+	else if (not_understood(r, e))
+		doubt(r, e, false, "not understood: taken as it was in this boot");
 }
 
 /* -- the replay ------------------------------------------------------------------------------ */

@@ -1,3 +1,4 @@
+#include "core/coverage.h"
 #include "core/predict.h"
 #include "core/story.h"
 
@@ -79,12 +80,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct change change = { CHANGE_VARIABLE, n / 2, 0, data, size / 2 };
 		struct forecast f = { &log, banks[i], 0xffffff, NULL, 0, hash, NULL, doubted, NULL };
 		const struct comparison same = { &log, &log, banks[i], 0xffffff, hash, NULL, differs, NULL };
+		struct coverage cover;
 		bool ok = eventlog_replay(&log, banks[i], hash, NULL, &v, &error);
 
 		if (predict(&f, &p, &error) != ok || (ok && memcmp(&p.values, &v, sizeof(v)) != 0))
 			abort(); /* nothing changes, so nothing changes */
 		if (ok && eventlog_compare(&same) != 0)
 			abort();
+		coverage_of(&log, banks[i], hash, NULL, &cover);
+		if (coverage_recommend(&cover, 0xffffff))
+			abort(); /* nothing to add to all of them */
 		f.changes = &change;
 		f.count = 1;
 		(void)predict(&f, &p, &error);

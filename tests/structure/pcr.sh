@@ -52,6 +52,24 @@ json differences_json 1 '[(d["pcr"], d["what"], d["subject"]) for d in o["differ
 json coverage_json 1 'o["add"] == [8, 9] and o["covers"]["loader"]["covered"] and not o["covers"]["initrd"]["covered"] and
 	o["covers"]["cmdline"]["measured-by"] == "GRUB"' coverage 0,2,4,7 --log $logs/ovmf-grub.bin
 
+# a seal's slot: one bound to other values, and the same one bound to this log's
+seal=tests/fuzz/corpus/seal/ok-seal
+try seal_other 0 'slot 1 (sha256:0,2,4,7): does NOT fit' explain --log $logs/ovmf-grub.bin --seal $seal
+"$b/imagate" pcr explain 0,2,4,7 --log $logs/ovmf-grub.bin --json 2>/dev/null | python3 -c 'import base64, hashlib, json, re, sys
+values = b"".join(bytes.fromhex(p["value"]) for p in json.load(sys.stdin)["pcrs"])
+text = open(sys.argv[1]).read()
+old = bytes.fromhex(re.search(r"Pcr-Digest: (\w+)", text).group(1))
+new = hashlib.sha256(values).digest()
+head, body, tail = re.match(r"(.*KEY-----\n)(.*)(-----END.*)", text, re.S).groups()
+body = base64.encodebytes(base64.b64decode(body).replace(old, new)).decode().replace("\n", "")
+body = "\n".join(body[i:i + 64] for i in range(0, len(body), 64)) + "\n"
+print(head.replace(old.hex(), new.hex()) + body + tail, end="")' $seal >"$tmp/seal.pem"
+try seal_fits 0 'slot 1 (sha256:0,2,4,7): fits this log' explain --log $logs/ovmf-grub.bin --seal "$tmp/seal.pem"
+json seal_fits_json 0 'o["slots"] == [{"pcrs": "sha256:0,2,4,7", "fits": True}]' explain --log $logs/ovmf-grub.bin \
+	--seal "$tmp/seal.pem"
+try seal_other_bank 0 'a bank that this log does not have, or is not shown' explain sha384:0 --log $logs/ovmf-grub.bin --seal $seal
+try seal_covers 1 '^sha256:0,2,4,7, from' coverage --log $logs/ovmf-grub.bin --seal $seal
+
 # a TPM that was given each digest of the log
 export TPM2TOOLS_TCTI="swtpm:path=$tmp/s"
 mkdir "$tmp/tpm"
