@@ -17,7 +17,8 @@ static void step(struct side *s, unsigned pcr)
 {
 	do {
 		s->there = event_next(&s->cursor, &s->e);
-		s->teller.stub |= s->there && s->e.pcr == 11;
+		if (s->there)
+			story_hear(&s->teller, &s->e);
 	} while (s->there && (s->e.pcr != pcr || !event_extends(&s->e)));
 }
 

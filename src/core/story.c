@@ -169,11 +169,11 @@ static enum subject file_subject(const char *path)
 	return name_begins(name, "grub.cfg", "grubenv") ? SUBJECT_BOOT_CONFIG : SUBJECT_FILE;
 }
 
-static void tell_image(const struct eventlog *log, const struct event *e, struct story *ret)
+static void tell_image(const struct story_teller *t, const struct eventlog *log, const struct event *e, struct story *ret)
 {
 	struct efi_image image;
 
-	ret->by = BY_FIRMWARE;
+	ret->by = t->shim ? BY_SHIM : BY_FIRMWARE;
 	ret->subject = e->type == EV_EFI_BOOT_SERVICES_APPLICATION ? SUBJECT_IMAGE : SUBJECT_DRIVER;
 	if (efi_image_parse(e->data, e->len, log->uintn, &image))
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", *image.path.file ? image.path.file : image.path.text);
@@ -311,17 +311,23 @@ static void tell_plain(const struct event *e, struct story *ret)
 	(void)snprintf(ret->name, sizeof(ret->name), "%s (0x%x)", event_type_name(e->type), (unsigned)e->type);
 }
 
+void story_hear(struct story_teller *t, const struct event *e)
+{
+	t->stub |= e->pcr == 11;
+	t->shim |= e->pcr == 14;
+}
+
 void event_story(struct story_teller *t, const struct eventlog *log, const struct event *e, uint16_t alg, hash_fn hash,
                  void *arg, struct story *ret)
 {
 	struct part measured;
 
 	memset(ret, 0, sizeof(*ret));
-	t->stub |= e->pcr == 11;
+	story_hear(t, e);
 	switch (e->type) {
 	case EV_EFI_BOOT_SERVICES_APPLICATION:
 	case EV_EFI_BOOT_SERVICES_DRIVER:
-	case EV_EFI_RUNTIME_SERVICES_DRIVER: tell_image(log, e, ret); break;
+	case EV_EFI_RUNTIME_SERVICES_DRIVER: tell_image(t, log, e, ret); break;
 	case EV_EFI_VARIABLE_DRIVER_CONFIG:
 	case EV_EFI_VARIABLE_BOOT:
 	case EV_EFI_VARIABLE_BOOT2:

@@ -54,7 +54,10 @@ struct story {
 /* What must be remembered from record to record. Begin with zeros. */
 struct story_teller {
 	bool stub; /* systemd-stub has spoken: PCR 11 */
+	bool shim; /* shim has: PCR 14. From then on it is shim that loads and measures programs */
 };
+/* event_story() does this, too; for records that nobody wants the story of. */
+void story_hear(struct story_teller *t, const struct event *e);
 void event_story(struct story_teller *t, const struct eventlog *log, const struct event *e, uint16_t alg, hash_fn hash,
                  void *arg, struct story *ret);
 /* One line: "the boot loader /EFI/debian/grubx64.efi". Cut to fit. */

@@ -66,7 +66,7 @@ static const struct {
 	{ BY_FIRMWARE, SUBJECT_IMAGE, false, "/EFI/debian/shimx64.efi" },
 	{ BY_SHIM, SUBJECT_AUTHORITY, true, "SbatLevel" },
 	{ BY_SHIM, SUBJECT_OWNER_KEYS, true, "MokList" },
-	{ BY_FIRMWARE, SUBJECT_IMAGE, false, "/EFI/debian/grubx64.efi" },
+	{ BY_SHIM, SUBJECT_IMAGE, false, "/EFI/debian/grubx64.efi" },
 	{ BY_GRUB, SUBJECT_BOOT_CONFIG, false, "(hd0,gpt2)/boot/grub/grub.cfg" },
 	{ BY_GRUB, SUBJECT_BOOT_CONFIG, true, "linux /boot/vmlinuz root=/dev/vda" },
 	{ BY_GRUB, SUBJECT_KERNEL, false, "/boot/vmlinuz-6.12" },
