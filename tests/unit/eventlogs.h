@@ -5,7 +5,11 @@
 #include "test.h"
 
 #include "core/eventlog.h"
+#include "core/seal.h"
 #include "crypto/crypto.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 #define EVENTLOGS "tests/unit/eventlogs/"
 
@@ -149,6 +153,51 @@ static inline struct eventlog opened(const struct file *f)
 	if (!eventlog_open(f->bytes, f->len, &log, &error))
 		fail_msg("at %zu: %s", error.offset, error.reason);
 	return log;
+}
+
+static inline void replayed(const struct file *f, uint16_t alg, struct pcr_values *ret)
+{
+	struct eventlog log = opened(f);
+	struct eventlog_error error;
+
+	if (!eventlog_replay(&log, alg, digest_hash, NULL, ret, &error))
+		fail_msg("at %zu: %s", error.offset, error.reason);
+}
+
+static inline bool tool_is_there(void)
+{
+	return system("command -v tpm2_eventlog >/dev/null 2>&1") == 0;
+}
+
+/* What tpm2_eventlog says the PCRs are: "pcrs:", then "  sha256:", then "    7  : 0x65ca...". How many were compared, but for
+ * those. */
+static inline unsigned against_tool(const char *path, const struct file *f, uint32_t but)
+{
+	char command[256], line[512], bank[16] = "", hex[129], is[131];
+	bool pcrs = false;
+	unsigned pcr, n = 0;
+	FILE *p;
+
+	(void)snprintf(command, sizeof(command), "tpm2_eventlog %s 2>/dev/null", path);
+	p = popen(command, "r");
+	assert_non_null(p);
+	while (fgets(line, sizeof(line), p)) {
+		struct pcr_values v;
+
+		if (!strcmp(line, "pcrs:\n"))
+			pcrs = true;
+		else if (pcrs && sscanf(line, "  %u : 0x%128s", &pcr, hex) == 2) {
+			replayed(f, bank_from_name(bank), &v);
+			hex_encode(v.value[pcr], v.size, is);
+			if (!(but & 1u << pcr))
+				assert_string_equal(is, hex);
+			assert_true(v.extended & 1u << pcr);
+			n++;
+		} else if (pcrs && sscanf(line, "  %15[a-z0-9_]:", bank) != 1)
+			fail_msg("tpm2_eventlog says %s", line);
+	}
+	assert_int_equal(pclose(p), 0);
+	return n;
 }
 
 #endif
