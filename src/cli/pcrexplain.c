@@ -135,9 +135,10 @@ static void print_events(const struct pcr_log *log, int pcr)
 		struct story s;
 		char words[WORDS];
 
-		event_story(&teller, &log->log, &e, log->alg, digest_hash, NULL, &s);
+		story_hear(&teller, &e);
 		if (e.pcr != (uint32_t)pcr || !event_extends(&e))
 			continue;
+		event_story(&teller, &log->log, &e, log->alg, digest_hash, NULL, &s);
 		story_words(&s, words, sizeof(words));
 		(void)printf("  %-18s %s%s\n", measurer_name(s.by), words, s.proven ? "" : " [?]");
 	}
@@ -185,9 +186,11 @@ static struct json_object *events_json(const struct pcr_log *log, int pcr)
 	while (event_next(&c, &e)) {
 		struct story s;
 
+		story_hear(&teller, &e);
+		if (e.pcr != (uint32_t)pcr || !event_extends(&e))
+			continue;
 		event_story(&teller, &log->log, &e, log->alg, digest_hash, NULL, &s);
-		if (e.pcr == (uint32_t)pcr && event_extends(&e))
-			json_object_array_add(list, event_json(&e, log->alg, &s));
+		json_object_array_add(list, event_json(&e, log->alg, &s));
 	}
 	return list;
 }

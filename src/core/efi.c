@@ -45,6 +45,22 @@ bool efi_image_parse(const uint8_t *bytes, size_t len, unsigned uintn, struct ef
 	return efi_path_parse(path, (size_t)path_len, &ret->path);
 }
 
+bool efi_blob_parse(const uint8_t *bytes, size_t len, bool second, struct efi_blob *ret)
+{
+	struct bytes b = { bytes, len };
+	uint64_t name_len = 0;
+	const uint8_t *name = bytes;
+
+	memset(ret, 0, sizeof(*ret));
+	if (second && (!bytes_number(&b, 1, &name_len) || !bytes_take(&b, name_len, &name)))
+		return false;
+	if (efi_is_utf16(name, (size_t)name_len))
+		(void)efi_utf16_text(name, (size_t)name_len, ret->name, sizeof(ret->name)); /* cut */
+	else
+		(void)efi_text(name, (size_t)name_len, ret->name, sizeof(ret->name)); /* cut */
+	return bytes_number(&b, 8, &ret->base) && bytes_number(&b, 8, &ret->length);
+}
+
 bool efi_tagged_parse(const uint8_t *bytes, size_t len, struct efi_tagged *ret)
 {
 	struct bytes b = { bytes, len };

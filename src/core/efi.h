@@ -62,6 +62,13 @@ struct efi_image {
 /* uintn: 4 or 8. */
 bool efi_image_parse(const uint8_t *bytes, size_t len, unsigned uintn, struct efi_image *ret);
 
+/* A piece of firmware: base, length, and in the second form a name in front. PFP 10.2.4. */
+struct efi_blob {
+	uint64_t base, length;
+	char name[EFI_NAME_MAX];
+};
+bool efi_blob_parse(const uint8_t *bytes, size_t len, bool second, struct efi_blob *ret);
+
 struct efi_tagged {
 	uint32_t tag;
 	const uint8_t *data;

@@ -179,6 +179,29 @@ static void tell_image(const struct story_teller *t, const struct eventlog *log,
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", *image.path.file ? image.path.file : image.path.text);
 }
 
+/* "Boot0001": the name that the firmware's menu shows, and what it starts. */
+static void tell_load_option(const struct efi_variable *v, struct story *ret)
+{
+	struct efi_path path;
+	char name[EFI_NAME_MAX];
+
+	if (strlen(v->name) != 8 || strncmp(v->name, "Boot", 4) != 0 || strspn(v->name + 4, "0123456789ABCDEFabcdef") != 4)
+		return;
+	if (efi_load_option_parse(v->data, v->len, name, sizeof(name), &path))
+		(void)snprintf(ret->name, sizeof(ret->name), "%s: %s %.240s", v->name, name, *path.file ? path.file : path.text);
+}
+
+static void tell_blob(const struct event *e, struct story *ret)
+{
+	struct efi_blob blob;
+
+	ret->by = BY_FIRMWARE;
+	ret->subject = SUBJECT_FIRMWARE;
+	if (efi_blob_parse(e->data, e->len, e->type == EV_EFI_PLATFORM_FIRMWARE_BLOB2, &blob))
+		(void)snprintf(ret->name, sizeof(ret->name), "%s%s0x%llx, %llu bytes", blob.name, *blob.name ? " at " : "at ",
+		               (unsigned long long)blob.base, (unsigned long long)blob.length);
+}
+
 static void tell_variable(const struct event *e, struct story *ret)
 {
 	struct efi_variable v;
@@ -187,8 +210,11 @@ static void tell_variable(const struct event *e, struct story *ret)
 	ret->subject = e->type == EV_EFI_VARIABLE_AUTHORITY ? SUBJECT_AUTHORITY
 	               : e->pcr == 7 ? SUBJECT_SECURE_BOOT
 	               : e->type == EV_EFI_VARIABLE_DRIVER_CONFIG ? SUBJECT_HARDWARE : SUBJECT_BOOT_VARIABLE;
-	if (efi_variable_parse(e->data, e->len, &v))
+	if (efi_variable_parse(e->data, e->len, &v)) {
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", v.name);
+		if (ret->subject == SUBJECT_BOOT_VARIABLE)
+			tell_load_option(&v, ret);
+	}
 	if (!strcmp(ret->name, "MokList") || !strcmp(ret->name, "Shim") || !strcmp(ret->name, "SbatLevel") ||
 	    !strcmp(ret->name, "MokListTrusted"))
 		ret->by = BY_SHIM;
@@ -274,8 +300,6 @@ static const struct {
 	{ EV_EFI_HCRTM_EVENT, SUBJECT_FIRMWARE, true },
 	{ EV_POST_CODE, SUBJECT_FIRMWARE, true },
 	{ EV_POST_CODE2, SUBJECT_FIRMWARE, false },
-	{ EV_EFI_PLATFORM_FIRMWARE_BLOB, SUBJECT_FIRMWARE, false },
-	{ EV_EFI_PLATFORM_FIRMWARE_BLOB2, SUBJECT_FIRMWARE, false },
 	{ EV_NONHOST_CODE, SUBJECT_FIRMWARE, true },
 	{ EV_CPU_MICROCODE, SUBJECT_FIRMWARE, true },
 	{ EV_PLATFORM_CONFIG_FLAGS, SUBJECT_HARDWARE, true },
@@ -332,6 +356,8 @@ void event_story(struct story_teller *t, const struct eventlog *log, const struc
 	case EV_EFI_VARIABLE_BOOT:
 	case EV_EFI_VARIABLE_BOOT2:
 	case EV_EFI_VARIABLE_AUTHORITY: tell_variable(e, ret); break;
+	case EV_EFI_PLATFORM_FIRMWARE_BLOB:
+	case EV_EFI_PLATFORM_FIRMWARE_BLOB2: tell_blob(e, ret); break;
 	case EV_IPL: tell_ipl(t, e, ret); break;
 	case EV_EVENT_TAG: tell_tag(e, ret); break;
 	default: tell_plain(e, ret); break;

@@ -37,6 +37,7 @@ try explain_value 0 'sha384 c50b529497c7' explain sha384:5 --log $logs/ovmf-grub
 try explain_changed 1 "^PCR 4: the EFI program /EFI/BOOT/BOOTX64.EFI changed" explain --log $logs/ovmf-grub-next.bin --against $logs/ovmf-grub.bin
 try explain_cmdline 1 "command line.*'quiet' became 'audit=1'" explain 8 --log $logs/ovmf-grub-next.bin --against $logs/ovmf-grub.bin
 try explain_unchanged 0 'nothing changed' explain 0,2,7 --log $logs/ovmf-grub-next.bin --against $logs/ovmf-grub.bin
+try explain_boot_entry 0 'Boot0001: UEFI QEMU NVMe Ctrl esp 1 PciRoot(0x0)/Pci(0x1,0x0)/NVMe(0x1)$' explain 1 --log $logs/ovmf-grub.bin
 try explain_no_log 2 'No such file' explain --log "$tmp/none"
 try explain_bad_log 2 'byte 0:' explain --log tests/structure/pcr.sh
 try explain_bad_pcr 2 'not a PCR number' explain 24 --log $logs/ovmf-grub.bin

@@ -29,7 +29,7 @@ static void build(struct file *f)
 	put_header(f);
 	put_plain(f, 0, EV_NO_ACTION, "StartupLocality\0\3", 17);
 	put_plain(f, 0, EV_S_CRTM_VERSION, "1\0.\0" "2\0\0\0", 8);
-	put_event(f, 0, EV_EFI_PLATFORM_FIRMWARE_BLOB, "0123456789abcdef", 16, "the blob", 8);
+	put_event(f, 0, EV_EFI_PLATFORM_FIRMWARE_BLOB, "\0\0\x82\0\0\0\0\0\0\1\0\0\0\0\0\0", 16, "the blob", 8);
 	put_variable(f, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "SecureBoot", "\1", 1);
 	put_variable(f, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "db", db.bytes, db.len);
 	put_event(f, 1, EV_EFI_HANDOFF_TABLES, "xx", 2, "tables", 6);
@@ -68,7 +68,7 @@ static const struct {
 } stories[] = {
 	{ BY_FIRMWARE, SUBJECT_NOTE, false, "StartupLocality" },
 	{ BY_FIRMWARE, SUBJECT_FIRMWARE, true, "1.2" },
-	{ BY_FIRMWARE, SUBJECT_FIRMWARE, false, "" },
+	{ BY_FIRMWARE, SUBJECT_FIRMWARE, false, "at 0x820000, 256 bytes" },
 	{ BY_FIRMWARE, SUBJECT_SECURE_BOOT, true, "SecureBoot" },
 	{ BY_FIRMWARE, SUBJECT_SECURE_BOOT, true, "db" },
 	{ BY_FIRMWARE, SUBJECT_HARDWARE, false, "" },
