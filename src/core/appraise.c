@@ -18,11 +18,15 @@ enum evm_status evm_judge(const struct evm_input *in)
 {
 	if (in->mode == EVM_OFF || (!(in->mode & EVM_X509) && in->hmac_unsupported))
 		return EVM_STATUS_UNKNOWN;
-	if (in->evm.len == 0)
+	if (!in->evm.p)
 		return in->protected_xattrs ? EVM_STATUS_NO_LABEL : EVM_STATUS_NO_XATTRS;
+	if (in->evm.len == 0)
+		return EVM_STATUS_FAIL; /* it is there, and it is empty */
 	switch (in->evm.p[0]) {
 	case TYPE_HMAC:
-		return in->evm.len != HMAC_XATTR_LEN ? EVM_STATUS_FAIL : of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
+		if (in->evm.len != HMAC_XATTR_LEN || !(in->mode & EVM_HMAC)) /* without a key none is right */
+			return EVM_STATUS_FAIL;
+		return of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
 	case TYPE_PORTABLE:
 		return in->evm.len <= SIGNATURE_HEADER ? EVM_STATUS_FAIL
 		                                       : of_proof(in->signature, EVM_STATUS_PASS_IMMUTABLE, EVM_STATUS_FAIL_IMMUTABLE);
@@ -109,6 +113,8 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_VERITY_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] >= 3)
 			return LABEL_STATE_INVALID_VERSION;
+		if (in->ima.len > 1 && in->ima.p[1] == 0) /* no format that digsig.c knows: it says so, and that is no verdict */
+			return LABEL_STATE_UNKNOWN_VERSION;
 		return of_signature(in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
 		if ((in->demands & both) == RULE_IMASIG)

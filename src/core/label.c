@@ -113,6 +113,7 @@ static const char *const states[] = {
 	[LABEL_STATE_NO_ALGO] = "failed",
 	[LABEL_STATE_NO_XATTRS] = "no-label-possible",
 	[LABEL_STATE_WRITE_SIGNED] = "signed-file-written",
+	[LABEL_STATE_UNKNOWN_VERSION] = "unknown",
 };
 NAMES_COMPLETE(states, LABEL_STATE_COUNT);
 
