@@ -227,20 +227,6 @@ static void activate_evm(void)
 	close(fd);
 }
 
-static void load_policy(void)
-{
-	char line[4096];
-	FILE *f = fopen("/policy", "r");
-	int fd = open("/sys/kernel/security/ima/policy", O_WRONLY);
-
-	while (fgets(line, sizeof(line), f))
-		if (write(fd, line, strlen(line)) < 0)
-			fail(line);
-	close(fd);
-	fclose(f);
-	printf("policy-file=%s\n", access("/sys/kernel/security/ima/policy", F_OK) == 0 ? "there" : "gone");
-}
-
 /* -- audit ----------------------------------------------------------------------------- */
 
 static void listen_to_audit(void)
@@ -275,8 +261,8 @@ static void mark(unsigned number)
 		fail("audit mark");
 }
 
-/* Prints " cause@ino" for each record up to our mark. */
-static void causes(void)
+/* Prints " cause@ino" for each record up to our mark; to NULL: drops them. */
+static void causes(FILE *to)
 {
 	static unsigned number;
 	char want[48];
@@ -301,8 +287,24 @@ static void causes(void)
 			continue;
 		word_of(text, " cause=", cause, sizeof(cause));
 		word_of(text, " ino=", ino, sizeof(ino));
-		fprintf(report, " %s@%s", cause, ino);
+		if (to)
+			fprintf(to, " %s@%s", cause, ino);
 	}
+}
+
+static void load_policy(void)
+{
+	char line[4096];
+	FILE *f = fopen("/policy", "r");
+	int fd = open("/sys/kernel/security/ima/policy", O_WRONLY);
+
+	while (fgets(line, sizeof(line), f))
+		if (write(fd, line, strlen(line)) < 0)
+			fail(line);
+	close(fd);
+	fclose(f);
+	causes(NULL); /* the load has a record, too */
+	printf("policy-file=%s\n", access("/sys/kernel/security/ima/policy", F_OK) == 0 ? "there" : "gone");
 }
 
 /* -- probes ---------------------------------------------------------------------------- */
@@ -310,7 +312,7 @@ static void causes(void)
 static void tell(const char *path, const char *hook, int error)
 {
 	fprintf(report, "%s %s %d", path, hook, error);
-	causes();
+	causes(report);
 	fputc('\n', report);
 }
 
@@ -342,16 +344,6 @@ static int try_map(int fd)
 	return 0;
 }
 
-/* In this order: a file that was opened for writing may look different to the kernel afterwards. */
-static void probe(char *path, int fd)
-{
-	tell(path, "MMAP_CHECK", try_map(fd));
-	tell(path, "BPRM_CHECK", try_exec(path));
-	tell(path, "FILE_CHECK-4", try_open(path, O_RDONLY));
-	tell(path, "FILE_CHECK-2", try_open(path, O_WRONLY));
-	tell(path, "FILE_CHECK-6", try_open(path, O_RDWR));
-}
-
 static char *paths[FILES_MAX];
 static int fds[FILES_MAX];
 
@@ -375,6 +367,22 @@ static size_t open_list(void)
 	}
 	fclose(f);
 	return n;
+}
+
+/* Hook by hook: what one of them demanded of an inode (a signature), the kernel demands at all others from then on. The
+ * rules that demand more are therefore those of the last; and what was opened for writing may look different afterwards. */
+static void probe(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		tell(paths[i], "MMAP_CHECK", try_map(fds[i]));
+	for (size_t i = 0; i < n; i++)
+		tell(paths[i], "FILE_CHECK-4", try_open(paths[i], O_RDONLY));
+	for (size_t i = 0; i < n; i++)
+		tell(paths[i], "FILE_CHECK-2", try_open(paths[i], O_WRONLY));
+	for (size_t i = 0; i < n; i++)
+		tell(paths[i], "FILE_CHECK-6", try_open(paths[i], O_RDWR));
+	for (size_t i = 0; i < n; i++)
+		tell(paths[i], "BPRM_CHECK", try_exec(paths[i]));
 }
 
 static void prepare(void)
@@ -443,8 +451,7 @@ int main(void)
 	load_policy();
 	stamp("policy");
 	fprintf(report, "--- probes\n");
-	for (size_t i = 0; i < n; i++)
-		probe(paths[i], fds[i]);
+	probe(n);
 	fprintf(report, "--- end\n");
 	stamp("probed");
 	printf("probed=%zu\n", n);

@@ -491,12 +491,12 @@ def without_evm(kernel, work):
     return compare(kernel, work, 0, MIXED, LABELS + "IMA-signature-required denied-hash-algorithm")
 
 
-MIXED = """appraise func=BPRM_CHECK appraise_type=imasig
-appraise func=MMAP_CHECK appraise_algos=sha256,sha384
+MIXED = """appraise func=MMAP_CHECK appraise_algos=sha256,sha384
 dont_appraise func=FILE_CHECK mask=MAY_READ fowner=1000
 appraise func=FILE_CHECK mask=MAY_READ
 appraise func=FILE_CHECK mask=MAY_WRITE fgroup=0
-appraise func=FILE_CHECK mask=^MAY_WRITE appraise_type=imasig
+appraise func=FILE_CHECK mask=^MAY_WRITE fowner<5
+appraise func=BPRM_CHECK appraise_type=imasig
 """
 
 BOTH = ("6.1.", "6.12.")
