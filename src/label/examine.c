@@ -122,12 +122,13 @@ static enum outcome prove_evm(struct examiner *e, int fd, const struct inode *in
 	if (!get(fd, "security.evm", e->xattr[EVM_XATTRS], &in.evm))
 		return unreadable(why, "security.evm");
 	if (in.evm.len) {
+		bool unknown = !inode->fs->has_uuid && in.evm.p[0] != TYPE_PORTABLE; /* a part of what is sealed */
+
 		evm_message(values, &about, in.evm.p[0], &m);
 		if (in.evm.p[0] != TYPE_HMAC)
-			in.signature = prove_evm_signature(e, &m, &in.evm);
+			in.signature = unknown ? PROOF_NO_KEY : prove_evm_signature(e, &m, &in.evm);
 		else if (in.evm.len == 1 + EVM_HMAC_LEN)
-			in.hmac = !inode->fs->has_uuid ? PROOF_NO_KEY
-			          : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
+			in.hmac = unknown ? PROOF_NO_KEY : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
 	}
 	ret->evm = (uint8_t)evm_judge(&in);
 	return OUTCOME_OK;
