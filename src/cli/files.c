@@ -260,8 +260,8 @@ static bool fingerprint(const struct judging *j, uint8_t ret[static 32])
 {
 	uint8_t keys[32];
 	struct {
-		uint32_t evm, algos, verity;
-	} about = { j->about.evm, j->about.algos, j->about.verity };
+		uint32_t evm, hashes, hash_count, verity;
+	} about = { j->about.evm, j->about.hashes, (uint32_t)j->about.hash_count, j->about.verity };
 	const struct part parts[] = { { keys, sizeof(keys) }, { &about, sizeof(about) } };
 
 	return keyset_fingerprint(j->keys, keys, NULL) == OUTCOME_OK && digest_parts(parts, 2, ret, NULL) == OUTCOME_OK;

@@ -27,6 +27,15 @@ static int refused(const struct why *why)
 	return IMAGATE_USAGE;
 }
 
+/* What it signed is then judged as the kernel judges it: by no key. */
+static void unusable(const struct why *why)
+{
+	char text[512];
+
+	why_format(why, text, sizeof(text));
+	log_warning("%s: files that it signed will be denied", text);
+}
+
 static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 {
 	static char names[CERTS][256];
@@ -40,6 +49,7 @@ static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 		CLEAN_FREE char *bytes = NULL;
 		struct why why = { 0 };
 		char path[PATH_MAX];
+		enum outcome o;
 		size_t len;
 		int r;
 
@@ -52,7 +62,10 @@ static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 			log_error("%s: %s", path, strerror(-r));
 			return IMAGATE_USAGE;
 		}
-		if (keyset_add(k, ring, path, bytes, len, &why) != OUTCOME_OK)
+		o = keyset_add(k, ring, path, bytes, len, &why);
+		if (o == OUTCOME_ABSENT)
+			unusable(&why);
+		else if (o != OUTCOME_OK)
 			return refused(&why);
 	}
 	keyset_complete(k, ring);
@@ -94,6 +107,7 @@ static void about(const struct judging_wish *w, const struct config *c, struct j
 {
 	j->about = (struct examine_about){
 		.rules = j->lint.rules, .rules_count = j->lint.count, .cred = &match_root, .algo = HASH_SHA256,
+		.hashes = w->kernel.hashes, .hash_count = w->kernel.hash_count,
 		.evm = w->evm >= 0 ? (unsigned)w->evm
 		       : (c->key_source == KEY_SOURCE_NONE ? 0u : EVM_HMAC) | (*c->x509_evm ? EVM_X509 : 0u),
 	};
@@ -118,6 +132,7 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 	j->keys = keyset_new();
 	if (!j->keys || !j->policy_path)
 		return IMAGATE_FAILED;
+	keyset_curves(j->keys, w->kernel.ecdsa, w->kernel.p521);
 	r = *ima ? add_certs(j->keys, RING_IMA, ima) : IMAGATE_OK;
 	if (r == IMAGATE_OK && *evm)
 		r = add_certs(j->keys, RING_EVM, evm);

@@ -37,21 +37,21 @@ enum evm_status evm_judge(const struct evm_input *in)
 	}
 }
 
-static int algo_of_signature(const struct xattr *x, unsigned version, int otherwise)
+static int algo_of_signature(const struct xattr *x, unsigned version, int otherwise, int count)
 {
-	return x->p[1] == version && x->len > SIGNATURE_HEADER && x->p[2] < HASH_COUNT ? x->p[2] : otherwise;
+	return x->p[1] == version && x->len > SIGNATURE_HEADER && x->p[2] < count ? x->p[2] : otherwise;
 }
 
-int appraise_algo(const struct xattr *x, int otherwise)
+int appraise_algo(const struct xattr *x, int otherwise, int count)
 {
 	static const uint8_t zero[4];
 
 	if (x->len < 2)
 		return otherwise;
 	switch (x->p[0]) {
-	case TYPE_VERITY: return algo_of_signature(x, 3, otherwise);
-	case TYPE_SIGNATURE: return algo_of_signature(x, 2, otherwise);
-	case TYPE_DIGEST_NG: return x->p[1] < HASH_COUNT ? x->p[1] : otherwise;
+	case TYPE_VERITY: return algo_of_signature(x, 3, otherwise, count);
+	case TYPE_SIGNATURE: return algo_of_signature(x, 2, otherwise, count);
+	case TYPE_DIGEST_NG: return x->p[1] < count ? x->p[1] : otherwise;
 	case TYPE_DIGEST:
 		if (x->len == 21)
 			return memcmp(x->p + 17, zero, 4) == 0 ? HASH_MD5 : HASH_SHA1;
@@ -88,17 +88,17 @@ enum proof appraise_content(const struct xattr *x, const uint8_t *digest, size_t
 	return x->len >= start + len && memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
 }
 
+static enum label_state proven(enum proof p, enum label_state bad)
+{
+	return p == PROOF_GOOD ? LABEL_STATE_GOOD : p == PROOF_NO_KEY ? LABEL_STATE_UNVERIFIED : bad;
+}
+
 static enum label_state judge_hash(const struct appraise_input *in)
 {
 	/* a good portable signature of EVM's meets imasig, too */
 	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY)
 		return required(in->demands);
-	return in->content == PROOF_GOOD ? LABEL_STATE_GOOD : LABEL_STATE_INVALID_HASH;
-}
-
-static enum label_state of_signature(enum proof p, enum label_state bad)
-{
-	return p == PROOF_GOOD ? LABEL_STATE_GOOD : p == PROOF_NO_KEY ? LABEL_STATE_UNVERIFIED : bad;
+	return proven(in->content, LABEL_STATE_INVALID_HASH);
 }
 
 static enum label_state judge_ima(const struct appraise_input *in)
@@ -115,14 +115,14 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_INVALID_VERSION;
 		if (in->ima.len > 1 && in->ima.p[1] == 0) /* no format that digsig.c knows: it says so, and that is no verdict */
 			return LABEL_STATE_UNKNOWN_VERSION;
-		return of_signature(in->signature, LABEL_STATE_INVALID_SIGNATURE);
+		return proven(in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
 		if ((in->demands & both) == RULE_IMASIG)
 			return LABEL_STATE_SIGNATURE_REQUIRED;
 		if (in->ima.len < 2 || in->ima.p[1] != 3)
 			return LABEL_STATE_INVALID_VERSION;
 		/* without digest_type=verity the kernel hashes the content, which is not what was signed */
-		return of_signature(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
+		return proven(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
 	default: return LABEL_STATE_MALFORMED;
 	}
 }

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/obj_mac.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -32,6 +33,7 @@ struct keyset {
 	struct key key[KEYS_MAX];
 	size_t count;
 	bool complete[RING_COUNT];
+	bool no_ecdsa, no_p521; /* not in this kernel */
 	struct secret hmac; /* zero-padded to what the kernel uses; len 0: not at hand */
 };
 
@@ -49,6 +51,12 @@ void keyset_free(struct keyset **k)
 	secret_wipe(&(*k)->hmac);
 	free(*k);
 	*k = NULL;
+}
+
+void keyset_curves(struct keyset *k, bool ecdsa, bool p521)
+{
+	k->no_ecdsa = !ecdsa;
+	k->no_p521 = !p521;
 }
 
 static enum outcome refuse(struct why *why, const char *path, const char *detail)
@@ -72,11 +80,31 @@ static X509 *read_x509(const void *bytes, size_t len)
 	return x;
 }
 
+/* Those of crypto/asymmetric_keys/x509_cert_parser.c. */
+static enum outcome usable(const struct keyset *k, const EVP_PKEY *pkey, const char *path, struct why *why)
+{
+	char curve[32] = "";
+	bool p521;
+
+	if (pkey && EVP_PKEY_base_id(pkey) == EVP_PKEY_RSA)
+		return OUTCOME_OK;
+	if (!pkey || EVP_PKEY_base_id(pkey) != EVP_PKEY_EC || EVP_PKEY_get_group_name(pkey, curve, sizeof(curve), NULL) != 1)
+		return refuse(why, path, "neither an RSA nor an ECDSA key");
+	p521 = !strcmp(curve, SN_secp521r1);
+	if (strcmp(curve, SN_X9_62_prime256v1) != 0 && strcmp(curve, SN_secp384r1) != 0 && strcmp(curve, SN_X9_62_prime192v1) != 0 && !p521)
+		return refuse(why, path, "an ECDSA key, but none of P-256, P-384, P-521");
+	if (!k->no_ecdsa && !(p521 && k->no_p521))
+		return OUTCOME_OK;
+	(void)refuse(why, path, "an ECDSA key, which this kernel cannot use");
+	return OUTCOME_ABSENT;
+}
+
 static enum outcome add(struct keyset *k, enum prover_ring ring, const char *path, X509 *x, struct why *why)
 {
 	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(x);
 	struct key key = { .ring = ring };
 	const uint8_t *p;
+	enum outcome o;
 
 	if (k->count == KEYS_MAX)
 		return refuse(why, path, "more than 32 certificates");
@@ -85,9 +113,10 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 	p = ASN1_STRING_get0_data(id) + ASN1_STRING_length(id) - 4;
 	key.id = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 	key.pkey = X509_get_pubkey(x);
-	if (!key.pkey || (EVP_PKEY_base_id(key.pkey) != EVP_PKEY_RSA && EVP_PKEY_base_id(key.pkey) != EVP_PKEY_EC)) {
+	o = usable(k, key.pkey, path, why);
+	if (o != OUTCOME_OK) {
 		EVP_PKEY_free(key.pkey);
-		return refuse(why, path, "neither an RSA nor an ECDSA key");
+		return o;
 	}
 	k->key[k->count++] = key;
 	return OUTCOME_OK;

@@ -33,7 +33,7 @@ static enum outcome unreadable(struct why *why, const char *what)
 
 static bool kernel_has(const struct examine_about *a, int algo)
 {
-	return !a->algos || (a->algos >> algo & 1);
+	return algo < a->hash_count && (a->hashes >> algo & 1);
 }
 
 /* struct ima_file_id: type, algorithm, digest; signed is its hash. */
@@ -68,7 +68,7 @@ static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *im
 	size_t len;
 	enum outcome o;
 
-	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo);
+	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo, e->about->hash_count);
 	ret->no_algo = !kernel_has(e->about, ret->algo);
 	ret->no_verity = 1;
 	if (ima->len && ima->p[0] == TYPE_VERITY)
@@ -96,7 +96,7 @@ static enum proof prove_evm_signature(struct examiner *e, const struct evm_messa
 	uint8_t digest[DIGEST_MAX];
 	size_t len;
 
-	if (evm->len <= SIGNATURE_HEADER || evm->p[2] >= HASH_COUNT || !kernel_has(e->about, evm->p[2]) ||
+	if (evm->len <= SIGNATURE_HEADER || !kernel_has(e->about, evm->p[2]) ||
 	    e->prover->bytes(e->prover->state, m->part, m->count, evm->p[2], digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
 		return PROOF_BAD;
 	return e->prover->signature(e->prover->state, RING_EVM, evm, digest, len);

@@ -18,7 +18,8 @@ struct examine_about {
 	const struct match_cred *cred;
 	unsigned evm;     /* EVM_* */
 	int algo;         /* the kernel's ima_hash=: HASH_SHA256 */
-	uint32_t algos;   /* that the kernel has; 0: all */
+	uint32_t hashes;  /* of struct rule_kernel, and */
+	int hash_count;
 	bool verity;      /* a rule asks for fs-verity */
 };
 
