@@ -83,7 +83,7 @@ def header(kind, version, algo, keyid, signature):
 
 def keys(work):
     made = {name: Key(work, name, kind, name == "expired") for name, kind in (
-        ("rsa", "rsa:2048"), ("rsa4096", "rsa:4096"), ("p256", "P-256"), ("p384", "P-384"), ("expired", "rsa:2048"),
+        ("rsa", "rsa:2048"), ("rsa4096", "rsa:4096"), ("p256", "P-256"), ("p384", "P-384"), ("p521", "P-521"), ("expired", "rsa:2048"),
         ("stranger", "rsa:2048"), ("evm-rsa", "rsa:2048"), ("evm-p256", "P-256"))}
     return collections.namedtuple("Keys", [k.replace("-", "_") for k in made])(*made.values())
 
@@ -158,7 +158,7 @@ def ima_labels(k, data):
         "type-255": b"\xff" * 34, "type-6": k.rsa.label(data, kind=6, version=3), "type-6-v2": k.rsa.label(data, kind=6),
         "type-6-bare": b"\x06", "garbage": bytes(range(32, 96)),
         "rsa": rsa, "rsa4096": k.rsa4096.label(data), "expired": k.expired.label(data), "p256": k.p256.label(data),
-        "p384": k.p384.label(data, "sha384"), "p256-sha512": k.p256.label(data, "sha512"), "p256-flipped": flipped(k.p256.label(data)),
+        "p384": k.p384.label(data, "sha384"), "p521": k.p521.label(data, "sha512"), "p256-sha512": k.p256.label(data, "sha512"), "p256-flipped": flipped(k.p256.label(data)),
         "p256-by-rsa": k.rsa.label(data, keyid=k.p256.id), "rsa-by-p256": k.p256.label(data, keyid=k.rsa.id),
         "stranger": k.stranger.label(data), "stranger-as-rsa": k.stranger.label(data, keyid=k.rsa.id),
         "evm-key": k.evm_rsa.label(data), "rsa-flipped": flipped(rsa), "rsa-other-content": k.rsa.label(data + b"x"),
@@ -168,7 +168,7 @@ def ima_labels(k, data):
         "rsa-version-3": k.rsa.label(data, version=3), "rsa-version-4": k.rsa.label(data, version=4),
         "rsa-longer": rsa + b"x", "rsa-shorter": rsa[:-1], "rsa-header": rsa[:9], "rsa-empty": header(3, 2, 4, k.rsa.id, b""),
         "rsa-two": b"\x03\x02", "rsa-one": b"\x03", "rsa-as-sha1": header(3, 2, 2, k.rsa.id, b"x" * 256)})
-    labels.update(("rsa-" + a, k.rsa.label(data, a)) for a in ("md5", "sha1", "sha224", "sha384", "sha512"))
+    labels.update(("rsa-" + a, k.rsa.label(data, a)) for a in ("md5", "sha1", "sha224", "sha384", "sha512", "sha3-256"))
     return labels
 
 
@@ -357,7 +357,7 @@ def overlay(kernel, work, k, mode, policy, names):
         "policy": policy, "evm-mode": str(mode), "evm-key": EVM_KEY, "kmk": KMK, "evm-blob": encrypted_key(),
         "mounts": "".join("vd%s %s\n" % ("defg"[i], f[0]) for i, f in enumerate(FILE_SYSTEMS)),
         "list": "".join("/t/%s\n" % n for n in names)})
-    files.update(("certs/ima/%s.der" % c.name, c.der) for c in (k.rsa, k.rsa4096, k.p256, k.p384, k.expired))
+    files.update(("certs/ima/%s.der" % c.name, c.der) for c in (k.rsa, k.rsa4096, k.p256, k.p384, k.p521, k.expired))
     files.update(("certs/evm/%s.der" % c.name, c.der) for c in (k.evm_rsa, k.evm_p256))
     return files
 
@@ -370,7 +370,7 @@ class Report:
         for line in text.splitlines():
             if line.startswith("--- "):
                 where = line[4:].split()
-            elif where[0] == "check":
+            elif where[0] == "check" and not line.startswith("imagate: "):
                 got = re.match(r"(\w+) (\d) (\w+) (.*) (/\S+)$", line)
                 if not got:
                     raise m.Failure("imagate check says: " + line)
