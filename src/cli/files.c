@@ -206,7 +206,7 @@ static void print_summary(const struct survey *s, const struct judging *j, doubl
 	else
 		(void)printf("none would be denied\n");
 	if (s->unverified)
-		(void)printf("  %zu of these carry an HMAC or a signature whose key is not at hand here: taken for good\n",
+		(void)printf("  %zu of these cannot be verified here, as a key or a hash algorithm is not at hand: taken for good\n",
 		             (size_t)s->unverified);
 	print_groups(s, j);
 }
@@ -246,12 +246,22 @@ static void print_one(const char *path, const struct hook *h, const struct exami
 
 /* -- together ---------------------------------------------------------------------------- */
 
+static bool named(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)) != NULL; p += len)
+		if ((p == names || p[-1] == ',') && (p[len] == ',' || p[len] == '\0'))
+			return true;
+	return false;
+}
+
 static unsigned hooks_named(const char *names)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; hook_at(i); i++)
-		if (strstr(names, rule_func_name(hook_at(i)->func)))
+		if (named(names, rule_func_name(hook_at(i)->func)))
 			bits |= 1u << i;
 	return bits;
 }

@@ -107,7 +107,7 @@ static void about(const struct judging_wish *w, const struct config *c, struct j
 {
 	j->about = (struct examine_about){
 		.rules = j->lint.rules, .rules_count = j->lint.count, .cred = &match_root, .algo = HASH_SHA256,
-		.hashes = w->kernel.hashes, .hash_count = w->kernel.hash_count,
+		.creds_of_file = w->kernel.release >= KERNEL_RELEASE(6, 19), .hashes = w->kernel.hashes, .hash_count = w->kernel.hash_count,
 		.evm = w->evm >= 0 ? (unsigned)w->evm
 		       : (c->key_source == KEY_SOURCE_NONE ? 0u : EVM_HMAC) | (*c->x509_evm ? EVM_X509 : 0u),
 	};

@@ -161,7 +161,9 @@ enum outcome examine_file(struct examiner *e, int fd, const char *name, const st
 void examine_judge(const struct examine_about *about, const struct match_file *file, const struct evidence_file *found,
                    const struct hook *hook, struct examine_verdict *ret)
 {
-	const struct match_event event = { hook->func, hook->mask, file, about->cred, NULL };
+	const struct match_cred run = match_cred_run(about->cred, file);
+	bool by_file = hook->func == FUNC_CREDS_CHECK && about->creds_of_file;
+	const struct match_event event = { hook->func, hook->mask, file, by_file ? &run : about->cred, NULL };
 	struct match m;
 
 	policy_match(about->rules, about->rules_count, &event, &m);
@@ -202,9 +204,11 @@ unsigned examine_scope(const char *path, const struct inode *inode, const struct
 		bool in;
 
 		switch (h->func) {
-		case FUNC_BPRM_CHECK: in = inode->mode & 0111; break;
-		case FUNC_MMAP_CHECK: in = found->is_elf && !is_module(path); break;
-		case FUNC_FILE_CHECK: in = h->mask == MASK_READ; break;
+		case FUNC_BPRM_CHECK:
+		case FUNC_CREDS_CHECK: in = inode->mode & 0111; break;
+		case FUNC_MMAP_CHECK:
+		case FUNC_MMAP_CHECK_REQPROT: in = found->is_elf && !is_module(path); break;
+		case FUNC_FILE_CHECK: in = h->mask == MASK_READ || (h->mask == MASK_EXEC && (inode->mode & 0111)); break;
 		case FUNC_MODULE_CHECK: in = is_module(path); break;
 		case FUNC_FIRMWARE_CHECK: in = strstr(path, "/lib/firmware/") != NULL; break;
 		case FUNC_KEXEC_KERNEL_CHECK: in = strstr(path, "/boot/vmlinuz") != NULL; break;

@@ -21,6 +21,7 @@ struct examine_about {
 	uint32_t hashes;  /* of struct rule_kernel, and */
 	int hash_count;
 	bool verity;      /* a rule asks for fs-verity */
+	bool creds_of_file; /* CREDS_CHECK comes when setuid has taken effect; before 6.19 it does not */
 };
 
 /* What was found out about the file; enough to judge it under any rule. Kept by caches: no pointers. */

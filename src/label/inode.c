@@ -181,6 +181,7 @@ int inode_fs_read(int fd, struct inode_fs *ret)
 
 void inode_match_file(const struct inode *i, struct match_file *ret)
 {
-	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid };
+	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid,
+		.mode = i->mode };
 	memcpy(ret->fsuuid, i->fs->uuid, sizeof(ret->fsuuid));
 }
