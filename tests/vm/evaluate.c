@@ -129,7 +129,7 @@ static void make_unlabelled(void)
 static void expect(const char *name)
 {
 	char root[256], *words[] = { "/usr/bin/imagate", "check", "--files", "--all", "--no-cache", "--hooks",
-		"BPRM_CHECK,CREDS_CHECK,MMAP_CHECK,FILE_CHECK", "--root", root, "--policy", "/policy", "--ima-certs", "/certs/ima",
+		"BPRM_CHECK,CREDS_CHECK,MMAP_CHECK_REQPROT,MMAP_CHECK,FILE_CHECK", "--root", root, "--policy", "/policy", "--ima-certs", "/certs/ima",
 		"--evm-certs", "/certs/evm", "--evm-key-fd", "9", "--evm", NULL, NULL };
 	char mode[16];
 	int status, key;
@@ -261,7 +261,7 @@ static void mark(unsigned number)
 		fail("audit mark");
 }
 
-/* Prints " cause@ino" for each record up to our mark; to NULL: drops them. */
+/* Prints " cause" for each record up to our mark; to NULL: drops them. */
 static void causes(FILE *to)
 {
 	static unsigned number;
@@ -275,7 +275,7 @@ static void causes(FILE *to)
 			char bytes[16384];
 		} b;
 		ssize_t n = recv(audit, b.bytes, sizeof(b.bytes) - 1, 0);
-		char cause[64], ino[32];
+		char cause[64];
 		const char *text = b.bytes + NLMSG_HDRLEN;
 
 		if (n < (ssize_t)NLMSG_HDRLEN)
@@ -286,9 +286,8 @@ static void causes(FILE *to)
 		if (b.h.nlmsg_type < IMA_DATA || b.h.nlmsg_type > IMA_LAST)
 			continue;
 		word_of(text, " cause=", cause, sizeof(cause));
-		word_of(text, " ino=", ino, sizeof(ino));
 		if (to)
-			fprintf(to, " %s@%s", cause, ino);
+			fprintf(to, " %s", cause);
 	}
 }
 

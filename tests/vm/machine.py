@@ -154,8 +154,9 @@ class Result:
 
 class Machine:
     """kernel: its release. disk: raw or qcow2 file, copied on write unless keep. disks: more of them,
-    raw, changed in place: /dev/vdc and on. overlay: files appended to the initramfs. tpm: state directory (changed in place) or None. script: for the
-    agent, in the host system or, where the boot stops, in the initramfs."""
+    raw, changed in place: /dev/vdc and on. overlay: files appended to the initramfs. tpm: state
+    directory (changed in place) or None. script: for the agent, in the host system or, where the
+    boot stops, in the initramfs."""
 
     def __init__(self, kernel, cmdline="", disk=None, overlay=None, tpm=None, script="", keep=False,
                  initramfs=None, timeout=TIMEOUT, until=None, firmware=None, name="vm", extra_cpio=(),
