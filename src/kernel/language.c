@@ -43,9 +43,11 @@ static void read_crypto(int root, struct rule_kernel *ret)
 static bool configured(const char *text, const char *option)
 {
 	size_t len = strlen(option);
-	const char *p = strstr(text, option);
 
-	return p && p > text && p[-1] == '\n' && p[len] == '=' && (p[len + 1] == 'y' || p[len + 1] == 'm');
+	for (const char *p = text; (p = strstr(p, option)) != NULL; p += len)
+		if (p > text && p[-1] == '\n' && p[len] == '=' && (p[len + 1] == 'y' || p[len + 1] == 'm'))
+			return true;
+	return false;
 }
 
 static bool in_commas(const char *list, const char *word)
