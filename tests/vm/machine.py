@@ -311,12 +311,12 @@ class Machine:
                 pass
             now = time.time() - start
             text = read("console")
-            spoke = spoke or "Linux version" in text
+            spoke = spoke or "Linux version" in text or read("agent") != ""
             self._answer(text, work)
             if self.until and self.until(text):
                 break
             if now > self.timeout or (not spoke and now > BOOT_GRACE):
-                hung = "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
+                hung = read("agent") == "" and "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
                 break
         if p.poll() is None:
             p.send_signal(signal.SIGKILL)

@@ -10,6 +10,7 @@ import machine as m
 from gate import check
 from golden import lsm_for
 
+BARE = True  # no system is booted
 IMAGATE = os.path.join(m.REPO, "build", "imagate")
 RULES = int(os.environ.get("POLICY_RULES", "120000" if os.environ.get("LONG") else "24000"))
 CHUNK = 1000  # what one policy may have
