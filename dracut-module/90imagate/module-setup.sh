@@ -45,6 +45,12 @@ imagate_install_files() {
             inst_multiple -o "$dracutsysrootdir$path"/*.der
         elif [[ -f "$dracutsysrootdir$path" ]]; then
             inst_simple "$path"
+            # beside a policy: its signatures, for the gate and for the kernel
+            [[ $kind == *policy ]] && inst_multiple -o "$path.p7s" "$path.ima"
+            if [[ $kind == signed-policy && ! -f "$dracutsysrootdir$path.p7s" ]]; then
+                imagate_refuse "$path.p7s is not there, and $imagate_conf demands signed policies" \
+                    "sign it: imagate policy sign --key KEY --cert CERTIFICATE $path"
+            fi
         elif [[ $kind == seal ]]; then
             imagate_no_seal "$path"
         else
@@ -52,6 +58,14 @@ imagate_install_files() {
                 "put it there, or change $imagate_conf"
         fi
     done <<< "$1"
+}
+
+# What the gate looks at besides init, before the real root is started.
+imagate_install_critical() {
+    if ! imagate critical --root "${dracutsysrootdir:-/}" > "$initdir/etc/imagate/critical"; then
+        rm -f "$initdir/etc/imagate/critical"
+        dwarn "imagate: no list of boot-critical programs could be made: the gate will look at init and its libraries only"
+    fi
 }
 
 imagate_no_seal() {
@@ -87,6 +101,7 @@ install() {
 
     inst_simple "$imagate_conf"
     imagate_install_files "$files"
+    imagate_install_critical
     inst_binary "$imagate_gate"
     # for the rescue shell
     inst_multiple -o imagate setfattr getfattr mount umount reboot sync

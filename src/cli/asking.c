@@ -1,12 +1,14 @@
 #include "cli/asking.h"
 
 #include "base/file.h"
+#include "base/ini.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "core/seal.h"
 #include "crypto/crypto.h"
+#include "gate/binding.h"
 #include "gate/boot.h"
 #include "kernel/keyring.h"
 
@@ -29,6 +31,27 @@ static enum outcome fetch(struct request *r, struct secret *key, struct why *why
 	return secret_set(key, offer.bytes + 8, REQUEST_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
 }
 
+/* A permit must not take its place: nobody would ask for it again. */
+static bool floor_is_pending(void)
+{
+	CLEAN_FREE char *text = NULL;
+	struct request r;
+	const char *error;
+	unsigned line;
+	size_t len;
+
+	return file_read(AT_FDCWD, BOOT_REQUEST_PATH, REQUEST_MAX, &text, &len) == 0 &&
+	       request_parse(text, len, &r, &line, &error) && r.floor != STAGE_UNSET;
+}
+
+static enum outcome cmdline_of_now(uint8_t ret[static CMDLINE_DIGEST_LEN], struct why *why)
+{
+	static struct config c;
+	enum outcome o = ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, why);
+
+	return o == OUTCOME_OK ? binding_cmdline(AT_FDCWD, c.words, ret, why) : o;
+}
+
 int asking_store(enum stage permit, enum stage floor)
 {
 	SECRET key = { 0 };
@@ -38,6 +61,12 @@ int asking_store(enum stage permit, enum stage floor)
 	size_t n;
 	int e;
 
+	if (permit != STAGE_UNSET && floor_is_pending()) {
+		log_error("a rise of the floor has been asked for and not been carried out: reboot first");
+		return IMAGATE_NOT_ADMITTED;
+	}
+	if (floor != STAGE_UNSET && cmdline_of_now(r.cmdline, &why) != OUTCOME_OK)
+		return sealing_failed("nothing was asked for", &why);
 	if (fetch(&r, &key, &why) != OUTCOME_OK)
 		return sealing_failed("nothing was asked for", &why);
 	n = request_format(&r, text, sizeof(text) - 80);

@@ -6,6 +6,7 @@
 #include "cli/evidence.h"
 #include "cli/grubfile.h"
 #include "cli/promote.h"
+#include "cli/seen.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "gate/rootstate.h"
@@ -70,6 +71,9 @@ static int bless(void)
 	k = evidence_keep(&e);
 	if (k < 0)
 		log_error("%s: %s", EVIDENCE_PATH, strerror(-k));
+	k = seen_keep();
+	if (k < 0)
+		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	code = bless_trial(&r, &c);
 	if (code != IMAGATE_OK)
 		return code;
@@ -92,8 +96,8 @@ const struct verb verb_bless = {
 	.name = "bless",
 	.summary = "this boot is good (imagate-bless.service)",
 	.help = "usage: imagate bless\n"
-	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence,\n"
-	        "counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
+	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence, and what ran\n"
+	        "for the boot-critical list; counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
 	        "boot's gate to raise the floor. With automatic = yes it promotes what may be promoted.\n"
 	        "Exit status: 0 done, 1 this boot was not admitted, 2 usage, 3 failed.\n",
 	.run = run,

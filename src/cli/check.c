@@ -39,8 +39,8 @@ static void print_files(const struct preflight *p)
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (p->file[i].state != LABEL_STATE_GOOD)
-			(void)printf("    %s: %s\n", p->file[i].path,
-			             label_state_name(p->file[i].state));
+			(void)printf("    %s: %s%s%s\n", p->file[i].path, label_state_name(p->file[i].state),
+			             p->file[i].hook ? " when " : "", p->file[i].hook ? p->file[i].hook->words : "");
 }
 
 static void print_text(const struct boot *b)

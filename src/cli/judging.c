@@ -15,9 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CERT_MAX (64 * 1024)
-#define CERTS 16
-
 static int refused(const struct why *why)
 {
 	char text[512];
@@ -27,49 +24,11 @@ static int refused(const struct why *why)
 	return IMAGATE_USAGE;
 }
 
-/* What it signed is then judged as the kernel judges it: by no key. */
-static void unusable(const struct why *why)
-{
-	char text[512];
-
-	why_format(why, text, sizeof(text));
-	log_warning("%s: files that it signed will be denied", text);
-}
-
 static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 {
-	static char names[CERTS][256];
-	int n = dir_list(AT_FDCWD, dir, ".der", names, CERTS);
+	struct why why = { 0 };
 
-	if (n < 0) {
-		log_error("%s: %s", dir, strerror(-n));
-		return IMAGATE_USAGE;
-	}
-	for (int i = 0; i < n; i++) {
-		CLEAN_FREE char *bytes = NULL;
-		struct why why = { 0 };
-		char path[PATH_MAX];
-		enum outcome o;
-		size_t len;
-		int r;
-
-		if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path)) {
-			log_error("%s: the path is too long", dir);
-			return IMAGATE_USAGE;
-		}
-		r = file_read(AT_FDCWD, path, CERT_MAX, &bytes, &len);
-		if (r < 0) {
-			log_error("%s: %s", path, strerror(-r));
-			return IMAGATE_USAGE;
-		}
-		o = keyset_add(k, ring, path, bytes, len, &why);
-		if (o == OUTCOME_ABSENT)
-			unusable(&why);
-		else if (o != OUTCOME_OK)
-			return refused(&why);
-	}
-	keyset_complete(k, ring);
-	return IMAGATE_OK;
+	return !*dir || keyset_add_dir(k, ring, AT_FDCWD, dir, &why) == OUTCOME_OK ? IMAGATE_OK : refused(&why);
 }
 
 static int read_evm_key(int fd, struct keyset *k)
@@ -107,10 +66,10 @@ static void about(const struct judging_wish *w, const struct config *c, struct j
 {
 	j->about = (struct examine_about){
 		.rules = j->lint.rules, .rules_count = j->lint.count, .cred = &match_root, .algo = HASH_SHA256,
-		.creds_of_file = w->kernel.release >= KERNEL_RELEASE(6, 19), .hashes = w->kernel.hashes, .hash_count = w->kernel.hash_count,
 		.evm = w->evm >= 0 ? (unsigned)w->evm
 		       : (c->key_source == KEY_SOURCE_NONE ? 0u : EVM_HMAC) | (*c->x509_evm ? EVM_X509 : 0u),
 	};
+	examine_kernel(&j->about, &w->kernel);
 	for (size_t i = 0; i < j->lint.count; i++)
 		j->about.verity |= j->lint.rules[i].has & RULE_VERITY;
 }
@@ -133,9 +92,12 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 	if (!j->keys || !j->policy_path)
 		return IMAGATE_FAILED;
 	keyset_curves(j->keys, w->kernel.ecdsa, w->kernel.p521);
-	r = *ima ? add_certs(j->keys, RING_IMA, ima) : IMAGATE_OK;
-	if (r == IMAGATE_OK && *evm)
+	r = add_certs(j->keys, RING_IMA, ima);
+	if (r == IMAGATE_OK)
 		r = add_certs(j->keys, RING_EVM, evm);
+	if (keyset_unusable(j->keys))
+		log_warning("%zu certificates hold ECDSA keys that this kernel cannot use: it denies what they signed",
+		            keyset_unusable(j->keys));
 	if (r == IMAGATE_OK && w->evm_key_fd >= 0)
 		r = read_evm_key(w->evm_key_fd, j->keys);
 	if (r == IMAGATE_OK)

@@ -1,12 +1,17 @@
 /* imagate permit: one boot in a stage that the floor forbids. */
+#include "base/file.h"
+#include "base/ini.h"
 #include "base/log.h"
 #include "cli/asking.h"
+#include "cli/evidence.h"
 #include "cli/grubfile.h"
 #include "cli/verb.h"
 #include "core/rollout.h"
+#include "crypto/crypto.h"
 #include "gate/boot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +36,53 @@ static void point_grub_at(enum stage s)
 		             strerror(-e), stage_name(s), appraise_name(stage_appraise(s)));
 }
 
+/* Under strict binding only a slot for that stage would do, and the floor has none. */
+static bool is_strict(void)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct config c;
+	static struct seal s;
+	size_t len;
+
+	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) != OUTCOME_OK ||
+	    file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK)
+		return false; /* the gate will say what is wrong with it */
+	return s.slots && s.slot[0].stage != STAGE_UNSET;
+}
+
+/* A copy of it would still do: so the next boot counts up, which kills it wherever it is. */
+static int withdraw_permit(void)
+{
+	char block[GRUBENV_LEN];
+	struct rollout r;
+	struct record now;
+	int e = grubfile_read("/", block), code;
+
+	if (e == 0) {
+		rollout_read(block, &r);
+		r.once = STAGE_UNSET;
+		e = rollout_write(&r, block) ? grubfile_write("/", block) : -ENOSPC;
+	}
+	if (e < 0 && e != -ENOENT)
+		log_error("GRUB's environment block: %s: the next boot may still ask for the stage of the permit", strerror(-e));
+	if (unlink(BOOT_REQUEST_PATH) < 0 && errno != ENOENT) {
+		log_error("%s: %s", BOOT_REQUEST_PATH, strerror(errno));
+		return IMAGATE_FAILED;
+	}
+	if (!evidence_record(&now))
+		return IMAGATE_FAILED;
+	code = asking_store(STAGE_UNSET, now.evidence.key.floor);
+	if (code == IMAGATE_OK)
+		(void)puts("Withdrawn. The next boot counts up in the TPM: from then on no copy of the permit is worth anything.");
+	return code;
+}
+
 static int run(const struct verb *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "once", no_argument, NULL, 'o' }, { "withdraw", no_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
+	bool withdraw = false;
 	enum stage s;
 	int code;
 
@@ -43,21 +90,23 @@ static int run(const struct verb *self, int argc, char **argv)
 		switch (c) {
 		case 'o': break; /* there is no other kind */
 		case 'h': return verb_help(self);
-		case 'w':
-			if (unlink(BOOT_REQUEST_PATH) < 0 && errno != ENOENT) {
-				log_error("%s: %s", BOOT_REQUEST_PATH, strerror(errno));
-				return IMAGATE_FAILED;
-			}
-			return IMAGATE_OK;
+		case 'w': withdraw = true; break;
 		default: return verb_usage(self);
 		}
 	}
+	if (withdraw)
+		return optind < argc ? verb_extra(self, argv[optind]) : withdraw_permit();
 	if (optind + 1 != argc)
 		return verb_usage(self);
 	s = stage_from_name(argv[optind]);
 	if (s != STAGE_FIX && s != STAGE_AUDIT) {
 		log_error("a permit is for fix or audit: lower stages run without the key and need none");
 		return IMAGATE_USAGE;
+	}
+	if (is_strict()) {
+		log_error("under strict binding the TPM has no slot for a stage below the floor: boot it with the recovery key at the "
+		          "console");
+		return IMAGATE_NOT_ADMITTED;
 	}
 	code = asking_store(s, STAGE_UNSET);
 	if (code == IMAGATE_OK)
@@ -72,7 +121,8 @@ const struct verb verb_permit = {
 	        "       imagate permit --withdraw\n"
 	        "From the running, verified system: the next boot may run in this stage with the key although\n"
 	        "the floor is above it. It is used up by that boot, before the key is used, by counting up in the\n"
-	        "TPM: it cannot be used again, copied or kept.\n"
-	        "Exit status: 0 done, 2 usage, 3 this boot was not verified, or nothing could be written.\n",
+	        "TPM: it cannot be used again, copied or kept. --withdraw takes it back: the next boot counts up, so\n"
+	        "that copies of it die, too. Under strict binding there are no permits.\n"
+	        "Exit status: 0 done, 1 a rise of the floor is pending, or strict binding; 2 usage, 3 this boot was not verified, or nothing could be written.\n",
 	.run = run,
 };

@@ -144,6 +144,8 @@ static const struct sub {
 	{ "lint", policy_do_lint, false },
 	{ "show", policy_show, false },
 	{ "explain", policy_explain, true },
+	{ "sign", policy_sign, false },
+	{ "verify", policy_verify, false },
 };
 
 static const struct sub *find(const char *name)
@@ -176,6 +178,8 @@ static int run(const struct verb *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "kernel", required_argument, NULL, 'k' }, { "json", no_argument, NULL, 'j' },
 		{ "strict", no_argument, NULL, 's' },       { "signed", no_argument, NULL, 'p' },
+		{ "key", required_argument, NULL, 'K' },    { "cert", required_argument, NULL, 'c' },
+		{ "ima", no_argument, NULL, 'i' },          { "x509", required_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },         { 0 },
 	};
 	struct policy_wish w = { .verb = self, .file = POLICY_DEFAULT };
@@ -189,13 +193,17 @@ static int run(const struct verb *self, int argc, char **argv)
 		case 'j': w.json = true; break;
 		case 's': w.strict = true; break;
 		case 'p': w.about.by_path = true; break;
+		case 'K': w.key = optarg; break;
+		case 'c': w.cert = optarg; break;
+		case 'i': w.ima = true; break;
+		case 'x': w.x509 = optarg; break;
 		case 'h': return verb_help(self);
 		default: return verb_usage(self);
 		}
 	}
 	s = find(argv[optind]);
 	if (!s) {
-		log_error("policy: lint, show or explain");
+		log_error("policy: lint, show, explain, sign or verify");
 		return verb_usage(self);
 	}
 	r = arguments(&w, s, argc - optind - 1, argv + optind + 1);
@@ -211,13 +219,18 @@ const struct verb verb_policy = {
 	        "       imagate policy show [FILE]        the rules in words, and who decides what\n"
 	        "       imagate policy explain PATH [FILE]  for a file: each hook, the rule that decides, what the\n"
 	        "                                         kernel will do\n"
+	        "       imagate policy sign --key KEY --cert CERTIFICATE [--ima] [FILE]   FILE.p7s: a detached CMS\n"
+	        "                                         signature (openssl cms -verify -binary -content FILE reads it);\n"
+	        "                                         --ima: FILE.ima, too, for kernels that take only signed files\n"
+	        "       imagate policy verify [--x509 DIRECTORY] [FILE]   as the gate does\n"
 	        "FILE is " POLICY_DEFAULT " if it is not given.\n"
 	        "  --kernel VERSION  as kernel VERSION reads it (5.10 to 7.2, configured like Debian's), or 'running',\n"
 	        "                    the default\n"
 	        "  --signed          it will be loaded as a signed file by its path\n"
 	        "  --strict          lint: warnings, too, make exit status 1\n"
 	        "  --json            lint, show, explain: for programs\n"
-	        "Exit status: 0 the kernel takes it, 1 it refuses it (explain: it would deny the file), 2 usage or bad\n"
+	        "Exit status: 0 the kernel takes it, 1 it refuses it (explain: it would deny the file; verify: not\n"
+	        "signed), 2 usage or bad\n"
 	        "input, 3 failed.\n",
 	.run = run,
 };

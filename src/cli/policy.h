@@ -12,7 +12,9 @@ struct policy_wish {
 	const char *file;
 	const char *path;       /* explain */
 	struct lint_about about;
-	bool json, strict, file_given;
+	const char *key, *cert; /* sign */
+	const char *x509;       /* verify: directory of certificates; NULL: as configured */
+	bool json, strict, file_given, ima;
 };
 
 struct policy_file {
@@ -25,5 +27,7 @@ int policy_file_read(const struct policy_wish *w, struct policy_file *ret, lint_
 
 int policy_show(const struct policy_wish *w);
 int policy_explain(const struct policy_wish *w);
+int policy_sign(const struct policy_wish *w);
+int policy_verify(const struct policy_wish *w);
 
 #endif

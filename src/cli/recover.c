@@ -46,7 +46,7 @@ static bool get_master(const struct seal *s, struct secret *master)
 	ssize_t n;
 
 	if (isatty(STDIN_FILENO))
-		return ask_until_right("/dev/tty", s, s->key_id, master, &wrong);
+		return ask_until_right("/dev/tty", s, s->key_id, master, &wrong) == ASKED_RIGHT;
 	n = read(STDIN_FILENO, text.bytes, sizeof(text.bytes));
 	if (n > 0 && recovery_key_parse((const char *)text.bytes, (size_t)n, key.bytes)) {
 		key.len = RECOVERY_KEY_LEN;

@@ -5,6 +5,7 @@
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/cmdline.h"
+#include "core/policy.h"
 
 #include "crypto/crypto.h"
 #include "gate/binding.h"
@@ -52,6 +53,18 @@ static bool strict(const struct pcr_selection *pcrs)
 	return (pcrs->mask & 0x300) == 0x300;
 }
 
+/* That of the policy which is configured now: an older one gets no key any more. 0 where there is none. */
+static unsigned epoch_of_now(const struct sealing *g)
+{
+	CLEAN_FREE char *text = NULL;
+	char path[PATH_MAX];
+	unsigned epoch, line;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "%s%s", strcmp(g->root, "/") ? g->root : "", g->config->policy); /* both are short */
+	return file_read(AT_FDCWD, path, POLICY_FILE_MAX, &text, &len) == 0 && policy_epoch(text, len, &epoch, &line) ? epoch : 0;
+}
+
 /* What the slot is bound to, in it and in the record that is sealed. */
 static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
                          struct why *why)
@@ -65,6 +78,7 @@ static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slo
 		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
 	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
 	r->floor = g->floor;
+	r->epoch = epoch_of_now(g);
 	/* a root without a UUID is not bound to */
 	if (binding_root(g->root, r->root, &ignored) != OUTCOME_OK)
 		memset(r->root, 0, ROOT_ID_LEN);

@@ -66,7 +66,7 @@ static const struct {
 		"The EVM key could not be had: the seal is damaged, or the TPM is locked out or failing.",
 		"Restore seal.pem (seal.pem.old is the one before) and run 'dracut -f'; wait out a lock-out." },
 	[CAUSE_PREFLIGHT] = { "preflight",
-		"The system would not have started: init or one of its libraries lacks a valid label.",
+		"The system would not have come up: a program or library that the boot needs lacks a valid label.",
 		"Boot with 'imagate.stage=fix ima_appraise=fix' if the floor allows it, run 'imagate label'; "
 		"if you did not change these files, somebody else did." },
 	[CAUSE_POLICY_ABSENT] = { "policy-absent",

@@ -11,22 +11,24 @@ enum {
 
 static enum evm_status of_proof(enum proof p, enum evm_status pass, enum evm_status fail)
 {
-	return p == PROOF_GOOD ? pass : p == PROOF_NO_KEY ? EVM_STATUS_NO_KEY : fail;
+	if (p == PROOF_NO_KEY)
+		return pass == EVM_STATUS_PASS_IMMUTABLE ? EVM_STATUS_NO_KEY_IMMUTABLE : EVM_STATUS_NO_KEY;
+	return p == PROOF_GOOD ? pass : fail;
 }
 
 enum evm_status evm_judge(const struct evm_input *in)
 {
 	if (in->mode == EVM_OFF || (!(in->mode & EVM_X509) && in->hmac_unsupported))
 		return EVM_STATUS_UNKNOWN;
-	if (!in->evm.p)
-		return in->protected_xattrs ? EVM_STATUS_NO_LABEL : EVM_STATUS_NO_XATTRS;
+	if (in->evm.len == 0 && in->evm.p) /* there, and empty */
+		return EVM_STATUS_FAIL;
 	if (in->evm.len == 0)
-		return EVM_STATUS_FAIL; /* it is there, and it is empty */
+		return in->protected_xattrs ? EVM_STATUS_NO_LABEL : EVM_STATUS_NO_XATTRS;
 	switch (in->evm.p[0]) {
 	case TYPE_HMAC:
-		if (in->evm.len != HMAC_XATTR_LEN || !(in->mode & EVM_HMAC)) /* without a key none is right */
-			return EVM_STATUS_FAIL;
-		return of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
+		/* with certificates only there is no key for it: ENOKEY, and that is a failure */
+		return !(in->mode & EVM_HMAC) || in->evm.len != HMAC_XATTR_LEN
+		       ? EVM_STATUS_FAIL : of_proof(in->hmac, EVM_STATUS_PASS, EVM_STATUS_FAIL);
 	case TYPE_PORTABLE:
 		return in->evm.len <= SIGNATURE_HEADER ? EVM_STATUS_FAIL
 		                                       : of_proof(in->signature, EVM_STATUS_PASS_IMMUTABLE, EVM_STATUS_FAIL_IMMUTABLE);
@@ -85,20 +87,25 @@ enum proof appraise_content(const struct xattr *x, const uint8_t *digest, size_t
 {
 	size_t start = x->len && x->p[0] == TYPE_DIGEST_NG ? 2 : 1; /* md5 was once kept in 20 bytes */
 
-	return x->len >= start + len && memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
+	if (len == 0 || x->len < start + len)
+		return PROOF_BAD;
+	if (!digest)
+		return PROOF_NO_KEY;
+	return memcmp(x->p + start, digest, len) == 0 ? PROOF_GOOD : PROOF_BAD;
 }
 
-static enum label_state proven(enum proof p, enum label_state bad)
+static enum label_state state_of(enum proof p, enum label_state bad)
 {
 	return p == PROOF_GOOD ? LABEL_STATE_GOOD : p == PROOF_NO_KEY ? LABEL_STATE_UNVERIFIED : bad;
 }
 
 static enum label_state judge_hash(const struct appraise_input *in)
 {
-	/* a good portable signature of EVM's meets imasig, too */
-	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY)
+	/* a good portable signature of EVM's meets imasig, too; an HMAC never does */
+	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE)
 		return required(in->demands);
-	return proven(in->content, LABEL_STATE_INVALID_HASH);
+	/* under digest_type=verity the kernel compares with fs-verity's digest, which is not the content's */
+	return state_of(in->demands & RULE_VERITY ? PROOF_BAD : in->content, LABEL_STATE_INVALID_HASH);
 }
 
 static enum label_state judge_ima(const struct appraise_input *in)
@@ -113,16 +120,19 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_VERITY_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] >= 3)
 			return LABEL_STATE_INVALID_VERSION;
+		if (in->demands & RULE_SIGV3)
+			return LABEL_STATE_SIGV3_REQUIRED;
 		if (in->ima.len > 1 && in->ima.p[1] == 0) /* no format that digsig.c knows: it says so, and that is no verdict */
 			return LABEL_STATE_UNKNOWN_VERSION;
-		return proven(in->signature, LABEL_STATE_INVALID_SIGNATURE);
+		/* the same: it is of the content */
+		return state_of(in->demands & RULE_VERITY ? PROOF_BAD : in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:
 		if ((in->demands & both) == RULE_IMASIG)
 			return LABEL_STATE_SIGNATURE_REQUIRED;
 		if (in->ima.len < 2 || in->ima.p[1] != 3)
 			return LABEL_STATE_INVALID_VERSION;
 		/* without digest_type=verity the kernel hashes the content, which is not what was signed */
-		return proven(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
+		return state_of(in->demands & RULE_VERITY ? in->signature : PROOF_BAD, LABEL_STATE_INVALID_VERITY);
 	default: return LABEL_STATE_MALFORMED;
 	}
 }
@@ -142,7 +152,8 @@ static enum label_state judge_evm(enum evm_status s)
 static bool is_signed(const struct appraise_input *in)
 {
 	return in->ima.len && (in->ima.p[0] == TYPE_SIGNATURE || in->ima.p[0] == TYPE_VERITY ||
-	                       in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_FAIL_IMMUTABLE);
+	                       in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_FAIL_IMMUTABLE ||
+	                       in->evm == EVM_STATUS_NO_KEY_IMMUTABLE);
 }
 
 static enum label_state judge(const struct appraise_input *in)
@@ -162,7 +173,7 @@ static enum label_state judge(const struct appraise_input *in)
 	if (evm != LABEL_STATE_GOOD)
 		return evm;
 	s = judge_ima(in);
-	if (s == LABEL_STATE_GOOD && in->evm == EVM_STATUS_NO_KEY)
+	if (s == LABEL_STATE_GOOD && (in->evm == EVM_STATUS_NO_KEY || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE))
 		s = LABEL_STATE_UNVERIFIED;
 	if (label_state_good(s) && in->algos && !(in->algos >> in->algo & 1))
 		return LABEL_STATE_DENIED_ALGO;

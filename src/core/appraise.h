@@ -36,7 +36,8 @@ struct evm_input {
 /* enum integrity_status */
 enum evm_status {
 	EVM_STATUS_UNKNOWN = 0, EVM_STATUS_PASS, EVM_STATUS_PASS_IMMUTABLE, EVM_STATUS_FAIL, EVM_STATUS_FAIL_IMMUTABLE,
-	EVM_STATUS_NO_LABEL, EVM_STATUS_NO_XATTRS, EVM_STATUS_NO_KEY /* would need a key that is not at hand */
+	EVM_STATUS_NO_LABEL, EVM_STATUS_NO_XATTRS,
+	EVM_STATUS_NO_KEY, EVM_STATUS_NO_KEY_IMMUTABLE /* PASS, PASS_IMMUTABLE, if a key that is not at hand proves it */
 };
 enum evm_status evm_judge(const struct evm_input *in);
 
@@ -59,7 +60,8 @@ struct appraise_input {
 };
 enum label_state appraise_judge(const struct appraise_input *in);
 
-/* Is this digest what a hash label says? Labels may be longer than their digest. */
+/* Is this digest what a hash label says? Labels may be longer than their digest. digest NULL: it was not computed,
+ * and only the label's length is looked at. */
 enum proof appraise_content(const struct xattr *ima, const uint8_t *digest, size_t len);
 
 /* What security.ima asks for, so that nothing is computed in vain. */

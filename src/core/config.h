@@ -50,8 +50,10 @@ struct config {
 	char key_file[CONFIG_PATH_LEN]; /* [key] file: raw master key, only with source = file */
 	char evm_blob[CONFIG_PATH_LEN]; /* [key] evm-key: the EVM key's blob, only with source = file */
 	char policy[CONFIG_PATH_LEN];   /* [policy] file = /etc/imagate/policy */
+	char x509_policy[CONFIG_PATH_LEN]; /* [policy] x509: directory of *.der; "" = policies need no signature */
 	char measure_policy[CONFIG_PATH_LEN]; /* [policy] measure = /etc/imagate/measure.policy */
 	char words[CONFIG_WORDS_LEN];   /* [gate] words: names of command line words that may change */
+	enum stage fallback_to;         /* [recovery] fallback-to: the stage that a fallback outside a trial asks for, once */
 	enum answer ask;                /* [recovery] ask = yes | no: the recovery key, at the console */
 	enum on_failure on_key_absent;  /* [recovery] key-absent = stop | degrade | rescue | poweroff | fallback */
 	enum on_failure on_key_refused; /* [recovery] key-refused: the same */

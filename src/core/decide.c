@@ -72,24 +72,28 @@ static bool tpm_key(const struct matter *m)
 {
 	return m->c->key_source == KEY_SOURCE_TPM;
 }
-static bool authority(const struct matter *m)
+static bool permitted(const struct matter *m)
 {
-	return tpm_key(m) && m->k->authority == TRI_YES;
+	return tpm_key(m) && m->k->authority != AUTHORITY_NONE;
+}
+static bool person(const struct matter *m)
+{
+	return tpm_key(m) && m->k->authority == AUTHORITY_PERSON;
 }
 static bool below_floor(const struct matter *m)
 {
-	return m->stage < m->floor && !authority(m);
+	return m->stage < m->floor && !permitted(m);
 }
 /* before the floor is enforce, these two only warn */
 static bool other_cmdline(const struct matter *m)
 {
-	return m->key_asked && tpm_key(m) && m->floor >= STAGE_ENFORCE && !authority(m) &&
+	return m->key_asked && tpm_key(m) && m->floor >= STAGE_ENFORCE && !person(m) &&
 	       (m->k->cmdline == TRI_NO || (m->o[STEP_UNSEAL] == OUTCOME_OK && m->k->cmdline != TRI_YES));
 }
 static bool other_root(const struct matter *m)
 {
 	return m->key_asked && tpm_key(m) && m->o[STEP_UNSEAL] == OUTCOME_OK && m->floor >= STAGE_ENFORCE &&
-	       m->k->root != TRI_YES && !authority(m);
+	       m->k->root != TRI_YES && !person(m);
 }
 static bool appraise_mode(const struct matter *m)
 {
@@ -177,15 +181,17 @@ static bool stops(const struct config *c, enum stage stage, enum stage floor, en
 /* What the stop is. A trial goes back by itself; nothing reboots for ever. */
 static enum action action_of(const struct stance *s, const struct evidence *e, enum on_failure f)
 {
+	bool trial = s->cmdline && s->cmdline->trial;
 	enum action a = s->config ? s->config->on_stop : ACTION_RESCUE;
+	unsigned most = REBOOTS_MAX + (trial && s->config ? s->config->tries : 0);
 
 	if (f == ON_FAILURE_RESCUE)
 		a = ACTION_RESCUE;
 	else if (f == ON_FAILURE_POWEROFF)
 		a = ACTION_POWEROFF;
-	else if (f == ON_FAILURE_FALLBACK || (s->cmdline && s->cmdline->trial))
+	else if (f == ON_FAILURE_FALLBACK || trial)
 		a = ACTION_FALLBACK;
-	return a == ACTION_FALLBACK && e->reboots >= REBOOTS_MAX ? ACTION_RESCUE : a;
+	return a == ACTION_FALLBACK && e->reboots >= most ? ACTION_RESCUE : a;
 }
 
 /* Config, facts and command line are all there: only then is there a matter to judge. */
@@ -199,7 +205,7 @@ static bool matter_of(const struct stance *s, const struct evidence *e, struct m
 	ret->key_wanted = full(ret) && s->config->key_source != KEY_SOURCE_NONE;
 	/* a slot for this stage, or a permit, may be there although the floor is above it */
 	ret->key_asked = ret->key_wanted && !s->cmdline->rescue &&
-	                 (ret->stage >= ret->floor || (tpm_key(ret) && e->key.useful == TRI_YES) || authority(ret));
+	                 (ret->stage >= ret->floor || (tpm_key(ret) && e->key.useful == TRI_YES) || permitted(ret));
 	for (size_t i = 0; i < OBJECTIONS; i++)
 		if (objections[i].early && (objections[i].takes & TAKES_KEY) && objections[i].applies(ret))
 			ret->key_asked = false;
@@ -347,8 +353,7 @@ bool decide_prove(const struct stance *s, bool policy_appraises_mmap)
 
 bool decide_paid(const struct evidence *e)
 {
-	return e->key.authority != TRI_YES || e->outcome[STEP_RATCHET] == OUTCOME_OK ||
-	       e->outcome[STEP_RATCHET] == OUTCOME_BLOCKED;
+	return e->key.authority != AUTHORITY_PERMIT || e->outcome[STEP_RATCHET] == OUTCOME_OK;
 }
 
 static bool evm_needed(const struct decision *d, const struct config *c)
@@ -423,6 +428,16 @@ NAMES_COMPLETE(verdicts, VERDICT_COUNT);
 const char *verdict_name(enum verdict v)
 {
 	return NAME_OF(verdicts, v);
+}
+
+static const char *const authorities[] = {
+	[AUTHORITY_NONE] = "none", [AUTHORITY_PERMIT] = "permit", [AUTHORITY_PERSON] = "recovery-key",
+};
+NAMES_COMPLETE(authorities, AUTHORITY_COUNT);
+
+const char *authority_name(enum authority a)
+{
+	return NAME_OF(authorities, a);
 }
 
 static const char *const actions[] = {

@@ -54,11 +54,16 @@ enum cause {
 	CAUSE_COUNT
 };
 
+/* Who allows this boot more than its seal does. A permit is for a stage and nothing else: it forgives neither
+ * another command line nor another root. */
+enum authority { AUTHORITY_NONE = 0, AUTHORITY_PERMIT, AUTHORITY_PERSON, AUTHORITY_COUNT };
+const char *authority_name(enum authority a);
+
 /* What seal, payload and the person at the console say. */
 struct key_facts {
 	enum tri useful;      /* NO: every slot says that its floor forbids this stage, and no permit is there */
 	enum stage floor;     /* the payload's; until there is one the slots'; STAGE_UNSET: not known */
-	enum tri authority;   /* YES: a permit for this stage, or the recovery key */
+	enum authority authority;
 	enum tri cmdline;     /* is it what was sealed? YES where it was not bound */
 	enum tri root;
 };
@@ -69,6 +74,7 @@ struct evidence {
 	struct key_facts key;
 	unsigned reboots;     /* automatic ones since the last good boot */
 };
+/* A trial is bounded by its own tries, which the boot loader or the gate counts; this many more end all. */
 #define REBOOTS_MAX 3
 
 
@@ -114,8 +120,8 @@ struct decision decide(const struct stance *s, const struct evidence *e);
  * failure stops the boot, and the policy's rules make it look (MMAP_CHECK). */
 bool decide_prove(const struct stance *s, bool policy_appraises_mmap);
 
-/* After STEP_RATCHET, before the key is used: is what allows this boot paid for? A permit that could not be
- * counted off is none; the recovery key costs nothing. */
+/* After STEP_RATCHET, before the key is used: is what allows this boot paid for? A permit that was not counted
+ * off is none; the recovery key costs nothing. */
 bool decide_paid(const struct evidence *e);
 
 /* Keyrings and EVM have been tried: is the policy still to be let count? Not where a failure

@@ -112,6 +112,7 @@ static const char *const states[] = {
 	[LABEL_STATE_DENIED_ALGO] = "denied-hash-algorithm",
 	[LABEL_STATE_NO_ALGO] = "failed",
 	[LABEL_STATE_NO_XATTRS] = "no-label-possible",
+	[LABEL_STATE_SIGV3_REQUIRED] = "IMA-sigv3-required",
 	[LABEL_STATE_WRITE_SIGNED] = "signed-file-written",
 	[LABEL_STATE_UNKNOWN_VERSION] = "unknown",
 };

@@ -67,6 +67,7 @@ enum label_state {
 	LABEL_STATE_DENIED_ALGO,
 	LABEL_STATE_NO_ALGO,    /* the kernel has no such hash algorithm */
 	LABEL_STATE_NO_XATTRS,  /* no label can be there: denied without an audit record */
+	LABEL_STATE_SIGV3_REQUIRED, /* from 7.1 on */
 	LABEL_STATE_WRITE_SIGNED, /* a signed file opened for writing: denied without an audit record */
 	LABEL_STATE_UNKNOWN_VERSION, /* of a signature's header */
 	LABEL_STATE_COUNT

@@ -25,6 +25,7 @@ struct linter {
 	struct lint *ret;
 	lint_emit_fn emit;
 	void *arg;
+	bool bricks; /* the next finding */
 };
 
 static void send(struct linter *l, struct lint_finding *f)
@@ -41,6 +42,8 @@ static void tell(struct linter *l, enum lint_severity severity, const char *id, 
 	struct lint_finding f = { .severity = severity, .id = id, .line = line, .column = line ? 1 : 0, .remedy = remedy };
 	va_list args;
 
+	f.bricks = l->bricks;
+	l->bricks = false;
 	va_start(args, format);
 	(void)vsnprintf(f.what, sizeof(f.what), format, args); /* cut is fine: for a person */
 	va_end(args);
@@ -177,6 +180,7 @@ static void check_initramfs(struct linter *l)
 
 		if (!m.appraises)
 			continue;
+		l->bricks = true;
 		tell(l, LINT_WARNING, "initramfs", line_of(l, m.appraise),
 		     "put 'dont_appraise fsname=rootfs' before the first appraise rule",
 		     "it appraises the initramfs (%s), which cannot carry labels: loaded there, nothing runs any more and the "
@@ -200,6 +204,8 @@ static void check_pseudo(struct linter *l)
 		if (!m.appraises || m.appraise == told)
 			continue;
 		told = m.appraise;
+		/* the others are read by some systems only */
+		l->bricks = !strcmp(fs->name, "proc") || !strcmp(fs->name, "sysfs");
 		tell(l, LINT_WARNING, "pseudo", line_of(l, told),
 		     "exempt the pseudo file systems before it: see the list in policy/bastion.policy",
 		     "it appraises what root reads on %s, which cannot carry labels: reading it fails, and the system with it",
@@ -251,7 +257,8 @@ static void check_unreachable(struct linter *l)
 				     "line %u is the SETXATTR_CHECK rule that counts; a second one is ignored", ra->line);
 				break;
 			}
-			if (class_of(ra) != class_of(rb) || !rule_covers(ra, rb))
+			/* SETXATTR_CHECK decides about labels that are written: no rule about files stands before it */
+			if (rb->func == FUNC_SETXATTR_CHECK || class_of(ra) != class_of(rb) || !rule_covers(ra, rb))
 				continue;
 			tell(l, LINT_WARNING, "unreachable", rb->line, "put it before that line, or remove it",
 			     "it can never decide: line %u (%s) comes first and matches all that this one matches", ra->line,
@@ -338,7 +345,7 @@ static void check_life(struct linter *l)
 void policy_lint(const char *text, size_t len, const struct lint_about *about, struct lint *ret,
                  lint_emit_fn emit, void *arg)
 {
-	struct linter l = { about, ret, emit, arg };
+	struct linter l = { about, ret, emit, arg, false };
 
 	ret->count = 0;
 	memset(ret->found, 0, sizeof(ret->found));
@@ -350,4 +357,12 @@ void policy_lint(const char *text, size_t len, const struct lint_about *about, s
 	check_holes(&l);
 	check_unreachable(&l);
 	check_life(&l);
+}
+
+bool lint_appraises(const struct lint *l, enum rule_func f)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->rules[i].action == ACT_APPRAISE && (l->rules[i].func == FUNC_NONE || l->rules[i].func == f))
+			return true;
+	return false;
 }

@@ -15,6 +15,7 @@ struct lint_finding {
 	enum lint_severity severity;
 	const char *id;         /* stable, for --json and scripts: "hole", "unreachable" */
 	unsigned line, column;  /* from 1; line 0: the whole policy */
+	bool bricks;            /* no system comes up under it */
 	char what[LINT_TEXT];
 	const char *remedy;
 };
@@ -37,5 +38,8 @@ struct lint {
 /* Reads text into ret->rules and tells of everything found, in the order of lines as far as rules go. */
 void policy_lint(const char *text, size_t len, const struct lint_about *about, struct lint *ret,
                  lint_emit_fn emit, void *arg);
+
+/* Is there a rule that appraises this func, or any? */
+bool lint_appraises(const struct lint *l, enum rule_func f);
 
 #endif

@@ -56,71 +56,27 @@ bool policy_rule_ok(const char *rule, size_t len, const char **ret_error)
 	return false;
 }
 
-/* Does the rule begin with action, and is there nothing in it but the given word (NULL: any)? */
-static bool rule_is(const char *rule, size_t len, const char *action, const char *only)
+bool policy_epoch(const char *text, size_t len, unsigned *ret, unsigned *ret_line)
 {
-	struct text t = { rule, rule + len };
-	const char *word;
-	size_t word_len;
+	static const char word[] = "imagate-epoch:";
+	struct text t = { text, text + len };
+	const char *line;
+	size_t line_len;
 
-	if (!text_word(&t, &word, &word_len) || !text_is(word, word_len, action))
-		return false;
-	if (!only)
-		return true;
-	return text_word(&t, &word, &word_len) && text_is(word, word_len, only) &&
-	       !text_word(&t, &word, &word_len);
-}
-
-bool policy_appraises(const char *text, size_t len)
-{
-	struct policy_iter it;
-	const char *rule;
-	size_t rule_len;
-
-	policy_begin(&it, text, len);
-	while (policy_next(&it, &rule, &rule_len))
-		if (rule_is(rule, rule_len, "appraise", NULL))
-			return true;
-	return false;
-}
-
-static bool rule_has(const char *rule, size_t len, const char *wanted)
-{
-	struct text t = { rule, rule + len };
-	const char *word;
-	size_t word_len;
-
-	while (text_word(&t, &word, &word_len))
-		if (text_is(word, word_len, wanted))
-			return true;
-	return false;
-}
-
-bool policy_appraises_func(const char *text, size_t len, const char *func)
-{
-	struct policy_iter it;
-	const char *rule;
-	size_t rule_len;
-
-	policy_begin(&it, text, len);
-	while (policy_next(&it, &rule, &rule_len))
-		if (rule_is(rule, rule_len, "appraise", NULL) && rule_has(rule, rule_len, func))
-			return true;
-	return false;
-}
-
-bool policy_exempts_rootfs(const char *text, size_t len)
-{
-	struct policy_iter it;
-	const char *rule;
-	size_t rule_len;
-
-	policy_begin(&it, text, len);
-	while (policy_next(&it, &rule, &rule_len)) {
-		if (rule_is(rule, rule_len, "dont_appraise", "fsname=rootfs"))
-			return true;
-		if (rule_is(rule, rule_len, "appraise", NULL))
+	*ret = 0;
+	for (*ret_line = 1; text_line(&t, &line, &line_len); (*ret_line)++) {
+		if (!line_len || *line != '#')
+			continue;
+		line++;
+		line_len--;
+		text_trim(&line, &line_len);
+		if (!text_begins(line, line_len, word))
+			continue;
+		line += sizeof(word) - 1;
+		line_len -= sizeof(word) - 1;
+		text_trim(&line, &line_len);
+		if (*ret || !text_number(line, line_len, POLICY_EPOCH_MAX, ret) || *ret == 0)
 			return false;
 	}
-	return false;
+	return true;
 }

@@ -25,12 +25,9 @@ bool policy_next(struct policy_iter *it, const char **ret_rule, size_t *ret_len)
  * to do. The kernel judges the rest. */
 bool policy_rule_ok(const char *rule, size_t len, const char **ret_error);
 
-/* Does a rule "appraise ... func=FUNC ..." stand in it? func: "func=MODULE_CHECK". */
-bool policy_appraises_func(const char *text, size_t len, const char *func);
-
-/* Does the policy exempt the initramfs (dont_appraise fsname=rootfs) before its first
- * appraise rule? One that appraises and does not kills the initramfs. */
-bool policy_appraises(const char *text, size_t len);
-bool policy_exempts_rootfs(const char *text, size_t len);
+/* "# imagate-epoch: 7", a comment of its own: a policy of a lower one than the seal's is refused. 0 where there is
+ * none. False: there is one and it is no number from 1 to 999999999, or there are two; *ret_line is its line. */
+bool policy_epoch(const char *text, size_t len, unsigned *ret, unsigned *ret_line);
+#define POLICY_EPOCH_MAX 999999999
 
 #endif

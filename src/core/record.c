@@ -53,7 +53,7 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	    appraise_name(f->appraise), ring_words[f->rings]);
 	put(&o, "action=%s\nfloor=%s\nauthority=%s\ngeneration=%" PRIu64 "\nwrong-keys=%u\nreboots=%u\n",
 	    d->verdict == VERDICT_STOP ? action_name(d->action) : "none", stage_name(r->evidence.key.floor),
-	    tri_words[r->evidence.key.authority], r->generation, r->wrong_keys, r->evidence.reboots);
+	    authority_name(r->evidence.key.authority), r->generation, r->wrong_keys, r->evidence.reboots);
 	put(&o, "evm=%s\npolicy=%s\npolicy-rules=%u\nima-certs=%u\nevm-certs=%u\n",
 	    evm_words[r->evm_hmac][r->evm_x509], *r->policy ? r->policy : "none", r->policy_rules,
 	    r->ima_certs, r->evm_certs);
@@ -183,7 +183,7 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 	else if (piece_is(key, "floor"))
 		FIND(r->evidence.key.floor, enum stage, STAGE_COUNT, stage_name, v);
 	else if (piece_is(key, "authority"))
-		r->evidence.key.authority = piece_is(v, "yes") ? TRI_YES : piece_is(v, "no") ? TRI_NO : TRI_UNKNOWN;
+		FIND(r->evidence.key.authority, enum authority, AUTHORITY_COUNT, authority_name, v);
 	else if (piece_is(key, "generation"))
 		r->generation = (uint64_t)number(v);
 	else if (piece_is(key, "wrong-keys"))

@@ -3,7 +3,7 @@
  * Values hold no newline. Unknown keys are skipped by readers, so that it can grow.
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
- *   action=none|rescue|poweroff|fallback floor=<stage> authority=yes|no|unknown generation=<n> wrong-keys=<n>
+ *   action=none|rescue|poweroff|fallback floor=<stage> authority=none|permit|recovery-key generation=<n> wrong-keys=<n>
  *   reboots=<n> policy-rules=<n>
  *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms= peak-kib=
  *   step.<name>=<outcome>

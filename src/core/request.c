@@ -8,8 +8,8 @@
 
 #define AGAIN ": ask again"
 
-enum line { LINE_VERSION = 0, LINE_GENERATION, LINE_PERMIT, LINE_FLOOR, LINE_MAC, LINES };
-static const char *const names[LINES] = { "Imagate-Request:", "Generation:", "Permit:", "Floor:", "Mac:" };
+enum line { LINE_VERSION = 0, LINE_GENERATION, LINE_PERMIT, LINE_FLOOR, LINE_CMDLINE, LINE_MAC, LINES };
+static const char *const names[LINES] = { "Imagate-Request:", "Generation:", "Permit:", "Floor:", "Cmdline:", "Mac:" };
 
 static bool take_number(const char *p, size_t len, uint64_t *ret)
 {
@@ -42,6 +42,8 @@ static const char *take(enum line l, const char *p, size_t len, struct request *
 	case LINE_GENERATION: return take_number(p, len, &r->generation) ? NULL : "not a generation" AGAIN;
 	case LINE_PERMIT: return take_stage(p, len, &r->permit) ? NULL : "not a stage" AGAIN;
 	case LINE_FLOOR: return take_stage(p, len, &r->floor) ? NULL : "not a stage" AGAIN;
+	case LINE_CMDLINE:
+		return hex_decode(p, len, r->cmdline, sizeof(r->cmdline), &n) && n == sizeof(r->cmdline) ? NULL : "not a digest" AGAIN;
 	case LINE_MAC: return hex_decode(p, len, r->mac, sizeof(r->mac), &n) && n == sizeof(r->mac) ? NULL : "not a Mac" AGAIN;
 	case LINES: break;
 	}
@@ -83,7 +85,8 @@ bool request_parse(const char *text, size_t len, struct request *ret, unsigned *
 		if (!(seen & 1u << LINE_MAC))
 			ret->signed_len = (size_t)(t.next - text);
 	}
-	if ((seen & needed) != needed || (ret->permit == STAGE_UNSET) == (ret->floor == STAGE_UNSET))
+	if ((seen & needed) != needed || (ret->permit == STAGE_UNSET) == (ret->floor == STAGE_UNSET) ||
+	    !(seen & 1u << LINE_CMDLINE) != !(seen & 1u << LINE_FLOOR))
 		*ret_error = "a line is missing, or there is one too many" AGAIN;
 	return !*ret_error;
 }
@@ -91,9 +94,13 @@ bool request_parse(const char *text, size_t len, struct request *ret, unsigned *
 size_t request_format(const struct request *r, char *ret, size_t size)
 {
 	bool permit = r->permit != STAGE_UNSET;
-	int n = snprintf(ret, size, "%s 1\n%s %" PRIu64 "\n%s %s\n", names[LINE_VERSION], names[LINE_GENERATION],
-	                 r->generation, names[permit ? LINE_PERMIT : LINE_FLOOR],
-	                 stage_name(permit ? r->permit : r->floor));
+	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "";
+	int n;
 
+	if (!permit)
+		hex_encode(r->cmdline, CMDLINE_DIGEST_LEN, cmdline);
+	n = snprintf(ret, size, "%s 1\n%s %" PRIu64 "\n%s %s\n%s%s%s%s", names[LINE_VERSION], names[LINE_GENERATION],
+	             r->generation, names[permit ? LINE_PERMIT : LINE_FLOOR], stage_name(permit ? r->permit : r->floor),
+	             permit ? "" : names[LINE_CMDLINE], permit ? "" : " ", cmdline, permit ? "" : "\n");
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }

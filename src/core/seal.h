@@ -104,7 +104,7 @@ bool evm_blob_valid(const char *blob);
 
 /* The authenticated record and the master key: what is sealed, at most 128 bytes (TPM 2.0
  * Part 2, MAX_SYM_DATA). Numbers big-endian:
- *   0  4  magic "IMG\2"        16  4  zero (policy epoch, later)
+ *   0  4  magic "IMG\2"        16  4  policy epoch, zero: any
  *   4  8  generation           20 32  master key
  *  12  1  floor                52 24  zero
  *  13  1  stage                76 20  root identity, zero: not bound
@@ -115,6 +115,7 @@ struct seal_record {
 	uint64_t generation;
 	enum stage floor, stage;
 	bool once;
+	unsigned epoch; /* the lowest that a policy may have */
 	uint8_t master[MASTER_KEY_LEN];
 	uint8_t root[ROOT_ID_LEN];
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
@@ -137,7 +138,8 @@ enum stage seal_floor(const struct seal *s);
  *   Imagate-Request: 1
  *   Generation: 7
  *   Permit: fix         once, this stage although the floor is above it; or
- *   Floor: enforce      raise the floor
+ *   Floor: enforce      raise the floor (or, with that of now: only count up), and
+ *   Cmdline: <hex>      the command line's digest of the boot that asks: once the floor is enforce, only it gets the key
  *   Mac: <hex>
  *
  * Mac: HMAC-SHA256 over the lines above it, under the request key that the gate of the last verified
@@ -150,6 +152,7 @@ enum stage seal_floor(const struct seal *s);
 struct request {
 	uint64_t generation;
 	enum stage permit, floor; /* STAGE_UNSET: not asked for */
+	uint8_t cmdline[CMDLINE_DIGEST_LEN]; /* with floor */
 	uint8_t mac[32];
 	size_t signed_len;        /* of the text, that the Mac covers */
 };

@@ -50,12 +50,8 @@ enum outcome request_mac(const struct secret *key, const char *text, size_t len,
                          struct why *why);
 enum outcome request_verify(const struct secret *key, const char *text, const struct request *r, struct why *why);
 
-/* digest.c: content of a file through its fd, from offset 0, streaming. algo: kernel number. */
-enum outcome digest_fd(int fd, int algo, uint8_t *ret, size_t size, size_t *ret_len,
-                       struct why *why);
-
 /* evmblob.c: the key inside a kernel encrypted-key blob, given its master key. REFUSED: the
- * blob's HMAC does not match (wrong master key or damaged). Host only. */
+ * blob's HMAC does not match (wrong master key or damaged). */
 enum outcome evm_blob_unwrap(const struct secret *master, const char *blob, struct secret *ret,
                              struct why *why);
 

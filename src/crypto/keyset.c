@@ -1,6 +1,7 @@
 #include "crypto/keyset.h"
 
 #include "core/evmmessage.h"
+#include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "crypto/failed.h"
 
@@ -11,10 +12,7 @@
 #include <openssl/hmac.h>
 #include <openssl/obj_mac.h>
 #include <openssl/params.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +24,7 @@
 struct key {
 	enum prover_ring ring;
 	uint32_t id;
+	uint8_t hash[32]; /* of the certificate: another one may have the same id */
 	EVP_PKEY *pkey;
 };
 
@@ -34,6 +33,7 @@ struct keyset {
 	size_t count;
 	bool complete[RING_COUNT];
 	bool no_ecdsa, no_p521; /* not in this kernel */
+	size_t unusable;
 	struct secret hmac; /* zero-padded to what the kernel uses; len 0: not at hand */
 };
 
@@ -66,20 +66,6 @@ static enum outcome refuse(struct why *why, const char *path, const char *detail
 	return OUTCOME_REFUSED;
 }
 
-static X509 *read_x509(const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-	X509 *x = d2i_X509(NULL, &p, (long)len);
-	BIO *b;
-
-	if (x)
-		return x;
-	b = BIO_new_mem_buf(bytes, (int)len);
-	x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
-	BIO_free(b);
-	return x;
-}
-
 /* Those of crypto/asymmetric_keys/x509_cert_parser.c. */
 static enum outcome usable(const struct keyset *k, const EVP_PKEY *pkey, const char *path, struct why *why)
 {
@@ -101,17 +87,15 @@ static enum outcome usable(const struct keyset *k, const EVP_PKEY *pkey, const c
 
 static enum outcome add(struct keyset *k, enum prover_ring ring, const char *path, X509 *x, struct why *why)
 {
-	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(x);
 	struct key key = { .ring = ring };
-	const uint8_t *p;
 	enum outcome o;
 
 	if (k->count == KEYS_MAX)
 		return refuse(why, path, "more than 32 certificates");
-	if (!id || ASN1_STRING_length(id) < 4)
+	if (!certificate_keyid(x, &key.id))
 		return refuse(why, path, "no SubjectKeyIdentifier: make it with one (see keys/), the kernel finds keys by it");
-	p = ASN1_STRING_get0_data(id) + ASN1_STRING_length(id) - 4;
-	key.id = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	if (X509_digest(x, EVP_sha256(), key.hash, NULL) != 1)
+		return crypto_failed(why, "X509_digest", path);
 	key.pkey = X509_get_pubkey(x);
 	o = usable(k, key.pkey, path, why);
 	if (o != OUTCOME_OK) {
@@ -125,13 +109,42 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *path, const void *bytes, size_t len,
                         struct why *why)
 {
-	X509 *x = read_x509(bytes, len);
+	X509 *x = certificate_read(bytes, len);
 	enum outcome o;
 
 	if (!x)
 		return refuse(why, path, "no X.509 certificate, neither DER nor PEM");
 	o = add(k, ring, path, x, why);
 	X509_free(x);
+	return o;
+}
+
+struct ring_of {
+	struct keyset *k;
+	enum prover_ring ring;
+};
+
+static enum outcome add_one(X509 *x, const char *path, void *arg, struct why *why)
+{
+	const struct ring_of *r = arg;
+
+	enum outcome o = add(r->k, r->ring, path, x, why);
+
+	r->k->unusable += o == OUTCOME_ABSENT;
+	return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
+}
+
+size_t keyset_unusable(const struct keyset *k)
+{
+	return k->unusable;
+}
+
+enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, const char *dir, struct why *why)
+{
+	struct ring_of r = { k, ring };
+	enum outcome o = certificate_each(root, dir, add_one, &r, why);
+
+	k->complete[ring] = o == OUTCOME_OK;
 	return o;
 }
 
@@ -142,11 +155,6 @@ void keyset_hmac(struct keyset *k, const struct secret *key)
 		return;
 	memcpy(k->hmac.bytes, key->bytes, key->len);
 	k->hmac.len = EVM_HMAC_KEY_LEN;
-}
-
-void keyset_complete(struct keyset *k, enum prover_ring ring)
-{
-	k->complete[ring] = true;
 }
 
 enum outcome keyset_fingerprint(const struct keyset *k, uint8_t ret[static 32], struct why *why)

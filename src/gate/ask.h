@@ -5,12 +5,12 @@
 #include "base/secret.h"
 #include "core/seal.h"
 
-#include <stdbool.h>
+enum asked { ASKED_NOBODY = 0, ASKED_WRONG, ASKED_RIGHT };
 
 /* Five tries with growing delays. tty: a terminal of our own; NULL: systemd's ask-password protocol (console,
  * plymouth, whatever agent there is), or /dev/console where there is no systemd. key_id: the one that
- * counts. False: nobody could be asked (*ret_wrong is 0), or all were wrong. */
-bool ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
+ * counts. NOBODY: nobody could be asked, or whoever was asked gave up; *ret_wrong counts wrong keys in any case. */
+enum asked ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
                      struct secret *ret_master, unsigned *ret_wrong);
 
 #endif

@@ -96,7 +96,7 @@ static bool ask_recovery_key(const char *path, struct secret *ret)
 	return true;
 }
 
-bool ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
+enum asked ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id[static KEY_ID_LEN],
                      struct secret *ret_master, unsigned *ret_wrong)
 {
 	for (*ret_wrong = 0; *ret_wrong < TRIES; (*ret_wrong)++) {
@@ -107,14 +107,12 @@ bool ask_until_right(const char *tty, const struct seal *s, const uint8_t key_id
 			          1u << *ret_wrong);
 			(void)sleep(1u << *ret_wrong); /* the delay is the point */
 		}
-		if (!ask_recovery_key(tty, &key)) {
-			*ret_wrong = 0;
-			return false;
-		}
+		if (!ask_recovery_key(tty, &key))
+			return ASKED_NOBODY;
 		if (recovery_open(&key, s->recovery, key_id, ret_master, NULL) == OUTCOME_OK)
-			return true;
+			return ASKED_RIGHT;
 	}
-	return false;
+	return ASKED_WRONG;
 }
 
 /* Only where the boot would end in rescue for want of the key, and the key would mend it. */
@@ -124,25 +122,24 @@ enum outcome step_authority(struct boot *b)
 	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
 	struct stance s = boot_stance(b);
 	struct decision d;
-	unsigned wrong;
+	enum asked asked;
 
 	request_take(b, BOOT_WHY(b, STEP_RATCHET));
 	if (b->request.permit != STAGE_UNSET && b->request.permit == decide_stage(&s))
-		k->authority = TRI_YES;
+		k->authority = AUTHORITY_PERMIT;
 	d = decide(&s, BOOT_EVIDENCE(b));
 	if (!b->has_seal || !decide_ask(&d, &s))
 		return OUTCOME_BLOCKED;
 	secret_wipe(&b->master);
 	b->generation = 0;
 	tell_before_asking(b, &d);
-	if (!ask_until_right(NULL, &b->seal, b->key_id, &b->master, &wrong)) {
+	asked = ask_until_right(NULL, &b->seal, b->key_id, &b->master, &b->record.wrong_keys);
+	if (asked != ASKED_RIGHT) {
 		why_set(why, WHY_TEXT, 0, "ask for", "recovery key");
-		why_detail(why, wrong ? "too many wrong keys: reboot to try again" : "nobody could be asked");
-		b->record.wrong_keys = wrong;
+		why_detail(why, asked == ASKED_WRONG ? "too many wrong keys: reboot to try again" : "nobody could be asked");
 		return OUTCOME_REFUSED;
 	}
-	b->record.wrong_keys = wrong;
 	BOOT_EVIDENCE(b)->outcome[STEP_UNSEAL] = OUTCOME_OK;
-	k->authority = TRI_YES;
+	k->authority = AUTHORITY_PERSON;
 	return OUTCOME_OK;
 }

@@ -6,9 +6,11 @@
 #include "core/cmdline.h"
 #include "core/config.h"
 #include "core/decide.h"
+#include "core/lint.h"
 #include "core/record.h"
 #include "core/seal.h"
 #include "core/why.h"
+#include "crypto/keyset.h"
 #include "kernel/auditwatch.h"
 #include "kernel/ima.h"
 #include "kernel/keyring.h"
@@ -58,8 +60,15 @@ struct boot {
 	char *policy_text;
 	size_t policy_len;
 	const char *policy_path; /* which of the two */
+	unsigned policy_epoch, sealed_epoch;
+	char *policy_ima;        /* security.ima of the policy file, for kernels that take only a signed one; malloc'ed */
+	size_t policy_ima_len;
 	struct ima_staged staged;
 	struct integrity_rings rings;
+	struct lint *lint;       /* the policy, parsed; malloc'ed */
+	struct examine_about examine; /* how files are judged under it */
+	struct keyset *keys;     /* that labels are proven with before the kernel can */
+	struct prover prover;    /* state NULL: labels are looked at only */
 	struct preflight preflight;
 	struct audit_watch audit; /* from before the policy counts; the host goes on where this ends */
 	bool prove;              /* the kernel judges the content of what init needs */
@@ -102,8 +111,14 @@ enum outcome step_policy(struct boot *b);
 enum outcome step_proof(struct boot *b);
 enum outcome step_conclude(struct boot *b);
 
+/* The seal on the root, of the same key; false: there is none that can be read. */
+bool root_seal(const struct boot *b, struct seal *ret);
+
 /* The request on the root, if it is verified; b->request. */
 void request_take(struct boot *b, struct why *why);
+
+/* How files of the real root are judged: fills b->examine and *ret, which points into b. */
+void judging_about(struct boot *b, struct preflight_about *ret);
 
 /* Opens the TPM where *t is not open yet, and locks every counter of ours. */
 enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why);

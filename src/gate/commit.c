@@ -130,12 +130,20 @@ enum outcome step_evm(struct boot *b)
 	return o;
 }
 
+static enum outcome commit_file(struct boot *b, struct why *why)
+{
+	const struct ima_file f = { .dir_fd = b->run_dir, .dir = BOOT_RUN_DIR, .text = b->policy_text, .len = b->policy_len,
+		.label = b->policy_ima, .label_len = b->policy_ima_len };
+
+	return ima_commit_file(b->root, &b->staged, &f, why);
+}
+
 enum outcome step_policy(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_POLICY);
 	enum outcome o;
 	struct stance s = boot_stance(b);
-	bool pin = b->staged.pin_rule;
+	bool pin = b->staged.pin_rule, by_path = b->staged.by_path;
 
 	if (!decide_policy(&b->record.decision, &s, BOOT_EVIDENCE(b))) {
 		ima_unstage(&b->staged);
@@ -152,7 +160,7 @@ enum outcome step_policy(struct boot *b)
 	/* without it this boot is no evidence, and that is all */
 	(void)audit_watch_begin(&b->audit, NULL);
 	b->record.policy_rules = b->staged.rules;
-	o = ima_commit(b->root, &b->staged, why);
+	o = by_path ? commit_file(b, why) : ima_commit(b->root, &b->staged, why);
 	if (o != OUTCOME_OK)
 		return o;
 	(void)snprintf(b->record.policy, sizeof(b->record.policy), "%s", b->policy_path); /* same size */
@@ -160,6 +168,8 @@ enum outcome step_policy(struct boot *b)
 		o = ima_pin(b->run_dir, why);
 		if (o == OUTCOME_OK)
 			o = keyring_restrict(b->rings.ima, why);
+	} else if (by_path && b->rings.kind == RINGS_USER) {
+		o = keyring_restrict(b->rings.ima, why); /* the policy's own signature has pinned it */
 	}
 	return o;
 }
@@ -169,13 +179,15 @@ enum outcome step_policy(struct boot *b)
 enum outcome step_proof(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_PROOF);
+	struct preflight_about about;
 	CLEAN_FD root = -1;
 
 	if (!b->prove || !*b->record.policy)
 		return OUTCOME_BLOCKED;
 	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	judging_about(b, &about);
 	if (root >= 0)
-		return preflight_prove(root, digest_fd, &b->preflight, why);
+		return preflight_prove(root, &about, &b->preflight, why);
 	why_set(why, WHY_ERRNO, errno, "open", b->sysroot_path);
 	return OUTCOME_BROKEN;
 }

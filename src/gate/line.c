@@ -95,8 +95,14 @@ void boot_end(struct boot *b)
 	b->warm_up = -1;
 	audit_watch_end(&b->audit);
 	ima_unstage(&b->staged);
+	preflight_free(&b->preflight);
+	prover_close(&b->prover);
+	keyset_free(&b->keys);
+	free(b->lint);
+	b->lint = NULL;
 	free(b->policy_text);
-	b->policy_text = NULL;
+	free(b->policy_ima);
+	b->policy_text = b->policy_ima = NULL;
 	if (b->run_dir >= 0)
 		(void)close(b->run_dir);
 	if (b->root >= 0)

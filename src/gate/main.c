@@ -64,8 +64,9 @@ static int config_files(const struct config *c)
 		{ "key", c->evm_blob },
 		{ "certificates", c->x509_ima },
 		{ "certificates", c->x509_evm },
-		{ "policy", c->stage >= STAGE_FIX ? c->policy : "" },
-		{ "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
+		{ "certificates", c->x509_policy },
+		{ *c->x509_policy ? "signed-policy" : "policy", c->stage >= STAGE_FIX ? c->policy : "" },
+		{ *c->x509_policy ? "signed-policy" : "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -140,23 +141,36 @@ static void mount_securityfs(void)
 		            MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+/* Counted before it happens, or it does not happen. On trial the boot loader knows where to go back to. */
+static void fall_back(const struct boot *b)
+{
+	enum stage to = b->cmdline.trial ? STAGE_UNSET : b->config.fallback_to;
+	struct why why = { 0 };
+	char text[512];
+	enum outcome o = add_reboot(b, &why);
+
+	if (o != OUTCOME_OK) {
+		why_format(&why, text, sizeof(text));
+		log_error("no automatic reboot, because it could not be counted: %s", text);
+		return;
+	}
+	if (to != STAGE_UNSET) {
+		o = ask_grub_once(b, &why);
+		why_format(&why, text, sizeof(text));
+		if (o != OUTCOME_OK)
+			log_error("the boot loader could not be asked for the stage %s: %s", stage_name(to), text);
+		else
+			log_error("the next boot asks for the stage %s, once", stage_name(to));
+	}
+	reboot_now("this boot did not come up; the boot loader falls back where a stage is on trial");
+}
+
 /* What a stop is. Rescue is what is left when the others fail: the unit's failure starts it. */
 static void stop(const struct boot *b)
 {
-	struct why why = { 0 };
-	char text[512];
-
 	switch (b->record.decision.action) {
 	case ACTION_POWEROFF: power_off("stopped"); break;
-	case ACTION_FALLBACK:
-		/* counted before it happens, or it does not happen */
-		if (add_reboot(b, &why) == OUTCOME_OK) {
-			reboot_now("this boot did not come up; the boot loader falls back where a stage is on trial");
-			break;
-		}
-		why_format(&why, text, sizeof(text));
-		log_error("no automatic reboot, because it could not be counted: %s", text);
-		break;
+	case ACTION_FALLBACK: fall_back(b); break;
 	default: break;
 	}
 }

@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* The request on the root, into b->request if it is this generation's and its Mac is right. A stale one
- * is what a power cut leaves behind: it is removed. */
+ * is what a power cut leaves behind: it stays, and says nothing. */
 void request_take(struct boot *b, struct why *why)
 {
 	CLEAN_FREE char *text = NULL;
@@ -49,7 +49,8 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stag
                           struct why *why)
 {
 	SECRET payload = { .len = PAYLOAD_LEN };
-	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage };
+	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage,
+		.epoch = b->policy_epoch > b->sealed_epoch ? b->policy_epoch : b->sealed_epoch };
 	enum outcome o;
 
 	*ret = *old;
@@ -103,18 +104,29 @@ static enum outcome store_seal(struct boot *b, const struct seal *s, struct why 
 	return o == OUTCOME_OK ? root_store(b, b->config.seal, text, len, why) : o;
 }
 
+static bool has_generation(const struct seal *s, uint64_t generation)
+{
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation == generation)
+			return true;
+	return false;
+}
+
 static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 {
-	static struct seal next;
+	static struct seal next, other;
 	SECRET auth = { 0 };
 	enum outcome o = counter_auth_of(&b->master, &auth, why);
 
-	/* below enforce another command line only warned; from here on it will count: this verified boot's */
+	/* below enforce another command line only warned; from here on it will count: that of the boot that asked
+	 * for it, which was blessed, not whatever this one was started with */
 	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
-		memcpy(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN);
+		memcpy(b->sealed_cmdline, b->request.cmdline, CMDLINE_DIGEST_LEN);
+	/* slots may have been added on the root since this initramfs was built */
+	if (root_seal(b, &other) && has_generation(&other, b->generation))
+		b->seal = other;
 	if (o == OUTCOME_OK)
 		o = next_seal(b, floor, &next, why);
-
 	if (o == OUTCOME_OK)
 		o = store_seal(b, &next, why);
 	if (o == OUTCOME_OK)
@@ -146,7 +158,8 @@ static enum outcome carry_out(struct boot *b, struct why *why)
 
 	if (b->used_permit_slot || b->request.permit == d->stage)
 		return count_up(b, floor, why);
-	if (b->request.floor > floor && b->request.floor <= d->stage)
+	/* the floor of now: a permit was withdrawn, and its copies die with the generation */
+	if (b->request.floor != STAGE_UNSET && b->request.floor >= floor && b->request.floor <= d->stage)
 		return count_up(b, b->request.floor, why);
 	return OUTCOME_BLOCKED;
 }

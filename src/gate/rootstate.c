@@ -91,17 +91,20 @@ enum outcome root_store(const struct boot *b, const char *path, const char *text
 	return store(b, path, text, len, false, why);
 }
 
-void count_for_grub(const struct boot *b)
+/* True: it was changed. */
+typedef bool (*block_change_fn)(struct rollout *r, const struct boot *b);
+
+/* GRUB's environment block, where it lies on the real root. ABSENT: nowhere there. */
+static enum outcome change_block(const struct boot *b, block_change_fn change_it, struct why *why)
 {
 	static const char *const places[] = { "/boot/grub/grubenv", "/boot/grub2/grubenv" };
 	CLEAN_FD root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct why why = { 0 };
-	char text[512];
+	enum outcome o = OUTCOME_ABSENT;
 
+	why_set(why, WHY_ERRNO, ENOENT, "find", places[0]);
 	for (size_t i = 0; root >= 0 && i < 2; i++) {
 		CLEAN_FREE char *block = NULL;
 		CLEAN_FD fd = -1;
-		struct stance s = boot_stance(b);
 		struct rollout r;
 		size_t len;
 
@@ -109,13 +112,39 @@ void count_for_grub(const struct boot *b)
 		    !grubenv_valid(block, len))
 			continue;
 		rollout_read(block, &r);
-		if (!rollout_catch_up(&r, decide_stage(&s), b->cmdline.trial, b->cmdline.trial_left) || !rollout_write(&r, block))
-			continue;
-		if (store(b, places[i], block, len, true, &why) != OUTCOME_OK) {
-			why_format(&why, text, sizeof(text));
-			log_error("the trial could not be counted: %s", text);
-		}
+		o = change_it(&r, b) && rollout_write(&r, block) ? store(b, places[i], block, len, true, why) : OUTCOME_OK;
 	}
+	return o;
+}
+
+static bool catch_up(struct rollout *r, const struct boot *b)
+{
+	struct stance s = boot_stance(b);
+
+	return rollout_catch_up(r, decide_stage(&s), b->cmdline.trial, b->cmdline.trial_left);
+}
+
+void count_for_grub(const struct boot *b)
+{
+	struct why why = { 0 };
+	char text[512];
+	enum outcome o = change_block(b, catch_up, &why);
+
+	if (o == OUTCOME_OK || o == OUTCOME_ABSENT)
+		return;
+	why_format(&why, text, sizeof(text));
+	log_error("the trial could not be counted: %s", text);
+}
+
+static bool once(struct rollout *r, const struct boot *b)
+{
+	r->once = b->config.fallback_to;
+	return true;
+}
+
+enum outcome ask_grub_once(const struct boot *b, struct why *why)
+{
+	return change_block(b, once, why);
 }
 
 void count_reboots(struct boot *b)

@@ -15,6 +15,8 @@ enum outcome root_store(const struct boot *b, const char *path, const char *text
 void count_reboots(struct boot *b);
 /* What GRUB could not write into its environment block, where that lies on the real root. */
 void count_for_grub(const struct boot *b);
+/* [recovery] fallback-to, for the next boot only, in GRUB's environment block on the real root. ABSENT: it is not there. */
+enum outcome ask_grub_once(const struct boot *b, struct why *why);
 /* One more, before it happens. */
 enum outcome add_reboot(const struct boot *b, struct why *why);
 

@@ -6,6 +6,7 @@
 #include "core/advice.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,22 +77,23 @@ static void say_whys(const struct boot *b, bool grave)
 
 static void say_bad_files(const struct boot *b, bool grave)
 {
-	char text[sizeof(b->preflight.file[0].path) + 64];
+	char text[PATH_MAX + 128];
 	size_t said = 0;
 
 	/* what fix is for: a list of them all would hide what else there is to say */
 	if (b->record.decision.stage == STAGE_FIX) {
 		if (b->preflight.bad)
-			log_notice("  %zu of %zu files that init needs are not labelled yet",
+			log_notice("  %zu of %zu files that the boot needs are not labelled yet",
 			           b->preflight.bad, b->preflight.count);
 		return;
 	}
 	for (size_t i = 0; i < b->preflight.count && said < 10; i++) {
 		const struct preflight_file *f = &b->preflight.file[i];
 
-		if (f->state == LABEL_STATE_GOOD || f->state == LABEL_STATE_UNVERIFIED)
+		if (label_state_good(f->state))
 			continue;
-		(void)snprintf(text, sizeof(text), "  %s: %s", f->path, label_state_name(f->state));
+		(void)snprintf(text, sizeof(text), "  %s: %s%s%s", f->path, label_state_name(f->state), f->hook ? " when " : "",
+		               f->hook ? f->hook->words : ""); /* fits */
 		say(grave, text);
 		said++;
 	}
@@ -138,6 +140,19 @@ void tell_before_asking(const struct boot *b, const struct decision *d)
 	log_error("Type the recovery key (from 'imagate seal') and the boot goes on.");
 }
 
+/* What was asked for and could not be done must not wait for somebody to wonder. */
+static void say_ratchet(const struct boot *b)
+{
+	enum outcome o = b->record.evidence.outcome[STEP_RATCHET];
+	char text[512];
+
+	if (o == OUTCOME_OK || o == OUTCOME_BLOCKED || o == OUTCOME_PENDING)
+		return;
+	why_format(&b->record.why[STEP_RATCHET], text, sizeof(text));
+	log_error("the request in " BOOT_REQUEST_PATH " could not be carried out: %s", text);
+	log_error("the floor is what it was; ask again once that is mended");
+}
+
 void tell_console(const struct boot *b)
 {
 	const struct decision *d = &b->record.decision;
@@ -158,10 +173,13 @@ void tell_console(const struct boot *b)
 	if (b->record.evidence.key.cmdline == TRI_NO)
 		say_cmdline(b);
 	say_hazard_line(b);
+	say_ratchet(b);
 	if (grave || b->preflight.bad) {
 		say_whys(b, grave);
 		say_bad_files(b, grave);
 	}
+	if (b->preflight.stale)
+		log_warning("the list of boot-critical programs is older than this system's units: run 'dracut -f'");
 	if (b->has_cmdline && b->cmdline.stage_bad)
 		log_warning("imagate.stage=%s on the kernel command line is no stage: "
 		            "off, measure, fix, audit or enforce", b->cmdline.stage_word);

@@ -46,24 +46,28 @@ static enum outcome read_own_seal(struct boot *b, struct why *why)
 	return o;
 }
 
-/* The one on the root, which may be newer; only bytes, only of the same key. What is wrong with it is no
- * failure: the initramfs's own stays. */
+bool root_seal(const struct boot *b, struct seal *ret)
+{
+	CLEAN_FREE char *text = NULL;
+	CLEAN_FD root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEAN_FD fd = -1;
+	size_t len;
+
+	return root >= 0 && file_open_in_root(root, b->config.seal, &fd) == 0 &&
+	       file_read_fd(fd, SEAL_FILE_MAX, &text, &len) == 0 &&
+	       seal_file_parse(b->config.seal, text, len, ret, NULL) == OUTCOME_OK &&
+	       !memcmp(ret->key_id, b->key_id, KEY_ID_LEN);
+}
+
+/* The one on the root, which may be newer. What is wrong with it is no failure: the initramfs's own stays. */
 static bool take_root_seal(struct boot *b)
 {
 	static struct seal other;
-	CLEAN_FREE char *text = NULL;
-	CLEAN_FD root = -1;
-	CLEAN_FD fd = -1;
-	size_t len;
 
 	if (b->asked_root || sysroot_wait_once(b, NULL) != OUTCOME_OK)
 		return false;
 	b->asked_root = true;
-	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 || file_open_in_root(root, b->config.seal, &fd) < 0 ||
-	    file_read_fd(fd, SEAL_FILE_MAX, &text, &len) < 0 ||
-	    seal_file_parse(b->config.seal, text, len, &other, NULL) != OUTCOME_OK ||
-	    memcmp(other.key_id, b->key_id, KEY_ID_LEN) != 0)
+	if (!root_seal(b, &other))
 		return false;
 	b->seal = other;
 	return true;
@@ -125,6 +129,7 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 	}
 	if (o == OUTCOME_OK) {
 		b->generation = r.generation;
+		b->sealed_epoch = r.epoch;
 		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
 		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);
 		k->floor = r.floor;
@@ -132,7 +137,7 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 		             !memcmp(r.cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN) ? TRI_YES : TRI_NO;
 		b->used_permit_slot = r.once;
 		if (r.once && r.stage == decide_stage(&s))
-			k->authority = TRI_YES;
+			k->authority = AUTHORITY_PERMIT;
 	}
 	explicit_bzero(&r, sizeof(r));
 	return o;
@@ -300,15 +305,15 @@ enum outcome step_door(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_DOOR);
 
-	if (b->has_config && b->config.key_source != KEY_SOURCE_TPM)
-		return OUTCOME_BLOCKED;
-	/* whatever is wrong with the configuration: the seal is where it always is. Where there is none,
-	 * nobody has sealed anything yet */
+	bool awaited;
+
 	if (!b->has_config)
 		config_defaults(&b->config);
-	if (!file_exists(b->root, b->config.seal))
-		return OUTCOME_BLOCKED;
-	return door_close(b->tcti, b->no_tpm ? 0 : b->config.tpm_wait, &b->tpm, why);
+	awaited = !b->no_tpm && (b->has_seal || (b->config.key_source == KEY_SOURCE_TPM && file_exists(b->root, b->config.seal)));
+
+	/* whatever the configuration and this initramfs have: the TPM may hold a counter of ours all the same.
+	 * Where there is no seal, a TPM that is not there yet is not waited for; 'imagate watch' looks again */
+	return door_close(b->tcti, awaited ? b->config.tpm_wait : 0, &b->tpm, why);
 }
 
 enum outcome step_door_rehearsed(struct boot *b)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -48,26 +49,27 @@ static enum outcome refused(struct why *why, const char *path, unsigned line, in
 }
 
 static enum outcome write_rules(struct ima_staged *s, const char *path, const char *text, size_t len,
-                                struct why *why)
+                                bool has_signature, struct why *why)
 {
 	struct policy_iter it;
 	const char *rule;
 	size_t rule_len;
 	int r = s->pin_rule ? write_rule(s->fd, PROBE_RULE, strlen(PROBE_RULE)) : 0;
 
-	if (r < 0)
+	if (r < 0 && r != -EACCES)
 		return refused(why, path, 0, r);
 	policy_begin(&it, text, len);
 	while (policy_next(&it, &rule, &rule_len)) {
 		r = write_rule(s->fd, rule, rule_len);
-		if (r < 0)
+		s->by_path = r == -EACCES && has_signature;
+		if (r < 0 && !s->by_path)
 			return refused(why, path, it.line, r);
 		s->rules++;
 	}
 	return OUTCOME_OK;
 }
 
-enum outcome ima_stage(int root, const char *path, const char *text, size_t len, bool with_pin,
+enum outcome ima_stage(int root, const char *path, const char *text, size_t len, bool with_pin, bool has_signature,
                        struct ima_staged *ret, struct why *why)
 {
 	enum outcome o;
@@ -78,9 +80,15 @@ enum outcome ima_stage(int root, const char *path, const char *text, size_t len,
 		why_set(why, WHY_ERRNO, errno, "open", "/" POLICY_PATH);
 		return errno == ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
 	}
-	o = write_rules(ret, path, text, len, why);
-	if (o != OUTCOME_OK)
+	o = write_rules(ret, path, text, len, has_signature, why);
+	if (o == OUTCOME_OK && ret->by_path) {
+		unsigned rules = ret->rules;
+
 		ima_unstage(ret);
+		*ret = (struct ima_staged){ .fd = -1, .rules = rules, .by_path = true };
+	} else if (o != OUTCOME_OK) {
+		ima_unstage(ret);
+	}
 	return o;
 }
 
@@ -88,8 +96,10 @@ void ima_unstage(struct ima_staged *s)
 {
 	static const char spoiler[] = "spoilt by imagate\n";
 
-	if (s->fd < 0)
+	if (s->fd < 0) {
+		*s = IMA_STAGED_NONE;
 		return;
+	}
 	/* expected to fail: one bad rule makes the kernel throw all of them away */
 	if (write(s->fd, spoiler, sizeof(spoiler) - 1) < 0)
 		errno = 0;
@@ -138,6 +148,73 @@ enum outcome ima_commit(int root, struct ima_staged *s, struct why *why)
 		return OUTCOME_REFUSED;
 	}
 	return count_back(root, rules, why);
+}
+
+#define POLICY_COPY "policy"
+
+static enum outcome file_failed(struct why *why, int error, const char *operation)
+{
+	why_set(why, WHY_ERRNO, error, operation, POLICY_COPY " on /run/imagate");
+	return OUTCOME_BROKEN;
+}
+
+/* cpio carries no labels, and the initramfs's own file system may take none. */
+static enum outcome make_copy(const struct ima_file *f, struct why *why)
+{
+	CLEAN_FD fd = -1;
+	ssize_t n;
+
+	if (unlinkat(f->dir_fd, POLICY_COPY, 0) < 0 && errno != ENOENT)
+		return file_failed(why, errno, "unlink");
+	fd = openat(f->dir_fd, POLICY_COPY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	if (fd < 0)
+		return file_failed(why, errno, "create");
+	n = write(fd, f->text, f->len);
+	if (n < 0 || (size_t)n != f->len)
+		return file_failed(why, n < 0 ? errno : EIO, "write");
+	return fsetxattr(fd, "security.ima", f->label, f->label_len, 0) < 0 ? file_failed(why, errno, "set security.ima of") : OUTCOME_OK;
+}
+
+static enum outcome hand_over(int root, const struct ima_file *f, struct why *why)
+{
+	char path[128];
+	CLEAN_FD fd = openat(root, POLICY_PATH, O_WRONLY | O_CLOEXEC);
+	int n = snprintf(path, sizeof(path), "%s/" POLICY_COPY "\n", f->dir); /* a constant of ours */
+
+	if (fd < 0) {
+		why_set(why, WHY_ERRNO, errno, "open", "/" POLICY_PATH);
+		return OUTCOME_BROKEN;
+	}
+	if (write(fd, path, (size_t)n) >= 0)
+		return OUTCOME_OK;
+	why_set(why, WHY_ERRNO, errno, "load", "policy as a signed file");
+	why_detail(why, errno == EACCES ? "the kernel does not accept its IMA signature: is the signer's certificate in [key] x509-ima?"
+	                                : "");
+	return OUTCOME_REFUSED;
+}
+
+enum outcome ima_commit_file(int root, struct ima_staged *s, const struct ima_file *f, struct why *why)
+{
+	unsigned rules = s->rules;
+	CLEAN_FD log = kmsg_begin();
+	enum outcome o;
+
+	*s = IMA_STAGED_NONE;
+	if (log < 0) {
+		why_set(why, WHY_ERRNO, -log, "open", "/dev/kmsg");
+		return OUTCOME_BROKEN;
+	}
+	o = make_copy(f, why);
+	if (o == OUTCOME_OK)
+		o = hand_over(root, f, why);
+	if (unlinkat(f->dir_fd, POLICY_COPY, 0) < 0 && o == OUTCOME_OK)
+		o = file_failed(why, errno, "unlink");
+	if (o == OUTCOME_OK && !kmsg_saw(log, "policy update", "completed")) {
+		why_set(why, WHY_TEXT, 0, "close", "/" POLICY_PATH);
+		why_detail(why, "the kernel did not log 'policy update completed'");
+		o = OUTCOME_REFUSED;
+	}
+	return o == OUTCOME_OK ? count_back(root, rules, why) : o;
 }
 
 #define SIG_ENFORCE "sys/module/module/parameters/sig_enforce"

@@ -31,9 +31,21 @@ static enum outcome unreadable(struct why *why, const char *what)
 	return OUTCOME_BROKEN;
 }
 
+void examine_kernel(struct examine_about *a, const struct rule_kernel *k)
+{
+	a->hashes = k->hashes;
+	a->hash_count = k->hash_count;
+	a->creds_of_file = k->release >= KERNEL_RELEASE(6, 19);
+}
+
+static int hash_count(const struct examine_about *a)
+{
+	return a->hash_count ? a->hash_count : HASH_COUNT;
+}
+
 static bool kernel_has(const struct examine_about *a, int algo)
 {
-	return algo < a->hash_count && (a->hashes >> algo & 1);
+	return algo < hash_count(a) && (!a->hashes || (a->hashes >> algo & 1));
 }
 
 /* struct ima_file_id: type, algorithm, digest; signed is its hash. */
@@ -51,6 +63,8 @@ static enum proof prove_verity(struct examiner *e, int fd, const struct xattr *i
 	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &d.head) < 0;
 	if (ret->no_verity || ima->len <= SIGNATURE_HEADER)
 		return PROOF_BAD;
+	if (!e->prover)
+		return PROOF_NO_KEY;
 	ret->algo = d.head.digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
 	id[0] = TYPE_VERITY;
 	id[1] = ret->algo;
@@ -68,7 +82,7 @@ static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *im
 	size_t len;
 	enum outcome o;
 
-	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo, e->about->hash_count);
+	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo, hash_count(e->about));
 	ret->no_algo = !kernel_has(e->about, ret->algo);
 	ret->no_verity = 1;
 	if (ima->len && ima->p[0] == TYPE_VERITY)
@@ -77,9 +91,10 @@ static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *im
 		ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &(struct fsverity_digest){ .digest_size = 0 }) < 0 && errno != EOVERFLOW;
 	if (!needs.digest || ret->no_algo)
 		return OUTCOME_OK;
-	o = e->prover->file(e->prover->state, fd, ret->algo, digest, sizeof(digest), &len, why);
+	o = !e->prover ? OUTCOME_ABSENT : e->prover->file(e->prover->state, fd, ret->algo, digest, sizeof(digest), &len, why);
 	if (o == OUTCOME_ABSENT) {
-		ret->content = ret->signature = PROOF_NO_KEY;
+		ret->content = (uint8_t)appraise_content(ima, NULL, hash_algo_size(ret->algo));
+		ret->signature = PROOF_NO_KEY;
 		return OUTCOME_OK;
 	}
 	if (o != OUTCOME_OK)
@@ -96,8 +111,11 @@ static enum proof prove_evm_signature(struct examiner *e, const struct evm_messa
 	uint8_t digest[DIGEST_MAX];
 	size_t len;
 
-	if (evm->len <= SIGNATURE_HEADER || !kernel_has(e->about, evm->p[2]) ||
-	    e->prover->bytes(e->prover->state, m->part, m->count, evm->p[2], digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
+	if (evm->len <= SIGNATURE_HEADER || !kernel_has(e->about, evm->p[2]))
+		return PROOF_BAD;
+	if (!e->prover)
+		return PROOF_NO_KEY;
+	if (e->prover->bytes(e->prover->state, m->part, m->count, evm->p[2], digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
 		return PROOF_BAD;
 	return e->prover->signature(e->prover->state, RING_EVM, evm, digest, len);
 }
@@ -128,7 +146,8 @@ static enum outcome prove_evm(struct examiner *e, int fd, const struct inode *in
 		if (in.evm.p[0] != TYPE_HMAC)
 			in.signature = unknown ? PROOF_NO_KEY : prove_evm_signature(e, &m, &in.evm);
 		else if (in.evm.len == 1 + EVM_HMAC_LEN)
-			in.hmac = unknown ? PROOF_NO_KEY : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
+			in.hmac = unknown || !e->prover ? PROOF_NO_KEY
+			          : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
 	}
 	ret->evm = (uint8_t)evm_judge(&in);
 	return OUTCOME_OK;

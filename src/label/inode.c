@@ -33,16 +33,25 @@ struct fs_uuid {
 };
 #define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
 
-/* "36 35 98:0 / /mnt rw - ext3 /dev/root rw": the word behind " - " of the line that begins with the id */
-static void find_name(uint64_t mount, struct inode_fs *ret)
+/* linux/stat.h from 6.8 on: an id that is never used again in this boot. Older kernels give their own for it. */
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x00004000U
+#endif
+#define WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE)
+
+/* "36 35 98:0 / /mnt rw - ext3 /dev/root rw": the word behind " - " of the line that begins with the id, which is
+ * the old one, not the unique one */
+static void find_name(int fd, struct inode_fs *ret)
 {
 	CLEAN_FREE char *text = NULL;
 	char begin[32];
 	size_t len, begin_len;
+	struct statx x;
 
-	if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, &len) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 ||
+	    file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, &len) < 0)
 		return;
-	begin_len = (size_t)snprintf(begin, sizeof(begin), "%" PRIu64 " ", mount);
+	begin_len = (size_t)snprintf(begin, sizeof(begin), "%" PRIu64 " ", (uint64_t)x.stx_mnt_id);
 	for (char *line = text; *line;) {
 		char *end = strchrnul(line, '\n'), *dash;
 
@@ -53,7 +62,7 @@ static void find_name(uint64_t mount, struct inode_fs *ret)
 		*end = '\0';
 		dash = strstr(line, " - ");
 		if (dash)
-			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
+			(void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(dash + 3, " ."), dash + 3); /* "fuse.sshfs" is fuse */
 		return;
 	}
 }
@@ -116,17 +125,10 @@ static int look_up(int fd, const struct statx *x, struct inode_fs *ret)
 		.magic = (uint64_t)(unsigned long)s.f_type,
 		.read_only = s.f_flags & ST_RDONLY,
 	};
-	find_name(x->stx_mnt_id, ret);
+	find_name(fd, ret);
 	ret->has_uuid = find_uuid(fd, makedev(x->stx_dev_major, x->stx_dev_minor), ret->magic, ret->uuid);
 	return 0;
 }
-
-#define WANTED (STATX_BASIC_STATS | STATX_BTIME | MOUNT_ID)
-#ifdef STATX_MNT_ID_UNIQUE /* 6.8: never used again in this boot */
-#define MOUNT_ID STATX_MNT_ID_UNIQUE
-#else
-#define MOUNT_ID STATX_MNT_ID
-#endif
 
 static int from_statx(const struct statx *x, const struct inode_fs *fs, struct inode *ret)
 {

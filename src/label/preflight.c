@@ -1,19 +1,15 @@
 #include "label/preflight.h"
 
 #include "base/file.h"
-#include "core/elf.h"
-#include "label/libpath.h"
+#include "label/closure.h"
+#include "label/critical.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-
-#define SHEBANG_MAX 256
 
 /* Where the kernel and systemd look for init, in their order: init/main.c, switch-root.c */
 static const char *const inits[] = {
@@ -21,268 +17,203 @@ static const char *const inits[] = {
 };
 
 struct walk {
-	int root;
-	bool full, want_evm;
-	preflight_digest_fn digest;
+	const struct preflight_about *about;
 	struct preflight *ret;
-	/* what is still to be looked at: breadth first, as the loader goes */
-	int queue[PREFLIGHT_FILES_MAX];
-	size_t first, last;
-	struct file_id {
-		dev_t dev;
-		ino_t ino;
-	} seen[PREFLIGHT_FILES_MAX];
-	/* names under which libraries were found: the loader takes one that is loaded already,
-	 * whatever the search path of who needs it */
-	char loaded[PREFLIGHT_FILES_MAX][64];
-	size_t loaded_count;
-	bool broken; /* something could not be judged */
+	struct examiner *examiner;
+	bool essential; /* init's own: what it needs must be there */
+	bool broken;
 };
 
-static bool good(enum label_state s)
+static struct preflight_file *note(struct walk *w, const char *path, enum label_state state)
 {
-	return s == LABEL_STATE_GOOD || s == LABEL_STATE_UNVERIFIED;
-}
+	struct preflight *p = w->ret;
+	struct preflight_file *bigger;
 
-static void note(struct walk *w, const char *path, enum label_state state)
-{
-	struct preflight_file *f;
-
-	if (w->ret->count == PREFLIGHT_FILES_MAX) {
-		w->broken = true;
-		return;
-	}
-	f = &w->ret->file[w->ret->count++];
-	(void)snprintf(f->path, sizeof(f->path), "%s", path); /* cut is fine: for a person */
-	f->state = state;
-	w->ret->bad += !good(state);
-}
-
-static enum label_state compare(const struct walk *w, int fd, const struct label *l)
-{
-	uint8_t digest[64];
-	size_t len;
-
-	if (!w->full)
-		return LABEL_STATE_GOOD;
-	if (w->digest(fd, l->algo, digest, sizeof(digest), &len, NULL) != OUTCOME_OK)
-		return LABEL_STATE_UNREADABLE;
-	return len == l->digest_len && !memcmp(digest, l->digest, len) ? LABEL_STATE_GOOD
-	                                                                : LABEL_STATE_INVALID_HASH;
-}
-
-static enum label_state judge_ima(const struct walk *w, int fd)
-{
-	uint8_t x[LABEL_MAX];
-	ssize_t n = fgetxattr(fd, "security.ima", x, sizeof(x));
-	struct label l;
-
-	if (n < 0)
-		return errno == ENODATA || errno == EOPNOTSUPP ? LABEL_STATE_MISSING_HASH : LABEL_STATE_UNREADABLE;
-	label_parse(x, (size_t)n, &l);
-	switch (l.kind) {
-	case LABEL_HASH: return compare(w, fd, &l);
-	case LABEL_SIGNATURE:
-	case LABEL_VERITY: return LABEL_STATE_UNVERIFIED;
-	case LABEL_NONE: return LABEL_STATE_MISSING_HASH;
-	default: return LABEL_STATE_MALFORMED;
-	}
-}
-
-static enum label_state judge_evm(int fd)
-{
-	uint8_t x[LABEL_MAX];
-	ssize_t n = fgetxattr(fd, "security.evm", x, sizeof(x));
-	struct label l;
-
-	if (n < 0)
-		return errno == ENODATA ? LABEL_STATE_MISSING_HMAC : LABEL_STATE_UNREADABLE;
-	label_parse(x, (size_t)n, &l);
-	return l.kind == LABEL_HMAC || l.kind == LABEL_SIGNATURE || l.kind == LABEL_PORTABLE
-	       ? LABEL_STATE_GOOD : LABEL_STATE_MALFORMED;
-}
-
-static enum label_state judge(const struct walk *w, int fd)
-{
-	enum label_state s = judge_ima(w, fd), e;
-
-	if (!good(s) || !w->want_evm)
-		return s;
-	e = judge_evm(fd);
-	return good(e) ? s : e;
-}
-
-/* Path below root, from the fd: links are resolved in it. */
-static void path_of(const struct walk *w, int fd, char *ret, size_t size)
-{
-	char link[64], root[PATH_MAX];
-	ssize_t n, r;
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", w->root); /* fits */
-	r = readlink(link, root, sizeof(root) - 1);
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, ret, size - 1);
-	ret[n > 0 ? n : 0] = '\0';
-	if (r > 1 && n > r && !memcmp(ret, root, (size_t)r) && ret[r] == '/')
-		memmove(ret, ret + r, (size_t)(n - r) + 1);
-}
-
-/* Takes fd over. Each file once. */
-static void enqueue(struct walk *w, int fd)
-{
-	struct stat st;
-
-	if (w->last == PREFLIGHT_FILES_MAX || fstat(fd, &st) < 0) {
-		w->broken = true;
-		clean_fd(&fd);
-		return;
-	}
-	for (size_t i = 0; i < w->last; i++) {
-		if (w->seen[i].dev == st.st_dev && w->seen[i].ino == st.st_ino) {
-			clean_fd(&fd);
-			return;
+	if (p->count == p->room) {
+		bigger = realloc(p->file, (p->room ? p->room * 2 : 256) * sizeof(*bigger));
+		if (!bigger) {
+			w->broken = true;
+			return NULL;
 		}
+		p->file = bigger;
+		p->room = p->room ? p->room * 2 : 256;
 	}
-	w->seen[w->last] = (struct file_id){ st.st_dev, st.st_ino };
-	w->queue[w->last++] = fd;
-}
-
-static void enqueue_path(struct walk *w, const char *path)
-{
-	int fd, r = file_open_in_root(w->root, path, &fd);
-
-	if (r < 0)
-		note(w, path, r == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
-	else
-		enqueue(w, fd);
-}
-
-static bool is_loaded(struct walk *w, const char *name)
-{
-	for (size_t i = 0; i < w->loaded_count; i++)
-		if (!strcmp(w->loaded[i], name))
-			return true;
-	if (w->loaded_count < PREFLIGHT_FILES_MAX && strlen(name) < sizeof(w->loaded[0]))
-		(void)snprintf(w->loaded[w->loaded_count++], sizeof(w->loaded[0]), "%s", name);
-	return false;
-}
-
-static int open_needed(const struct walk *w, const struct libpath *own, const struct libpath *system,
-                       const char *name)
-{
-	int fd;
-
-	if (strchr(name, '/'))
-		return file_open_in_root(w->root, name, &fd) < 0 ? -ENOENT : fd;
-	fd = libpath_open(w->root, own, name);
-	return fd < 0 ? libpath_open(w->root, system, name) : fd;
-}
-
-static void enqueue_needed(struct walk *w, const struct elf_needs *e, const char *path)
-{
-	static struct libpath own, system; /* large, and one at a time */
-	char origin[PATH_MAX], *slash;
-
-	(void)snprintf(origin, sizeof(origin), "%s", path); /* no longer than PATH_MAX */
-	slash = strrchr(origin, '/');
-	if (slash)
-		*slash = '\0';
-	own.count = 0;
-	if (e->runpath)
-		libpath_add_runpath(e->runpath, origin, &own);
-	libpath_system(w->root, e->machine, e->class, &system);
-	for (size_t i = 0; i < e->needed_count; i++) {
-		int fd;
-
-		if (is_loaded(w, e->needed[i]))
-			continue;
-		fd = open_needed(w, &own, &system, e->needed[i]);
-		if (fd < 0)
-			note(w, e->needed[i], LABEL_STATE_NO_FILE);
-		else
-			enqueue(w, fd);
-	}
-}
-
-/* "#!/bin/sh -e" -> "/bin/sh" */
-static void enqueue_interpreter(struct walk *w, const char *bytes, size_t len)
-{
-	char path[SHEBANG_MAX];
-	size_t n = 2, start;
-
-	while (n < len && (bytes[n] == ' ' || bytes[n] == '\t'))
-		n++;
-	for (start = n; n < len && n - start < sizeof(path) - 1 && !strchr(" \t\n", bytes[n]); n++)
-		path[n - start] = bytes[n];
-	path[n - start] = '\0';
-	enqueue_path(w, path);
-}
-
-static void visit_bytes(struct walk *w, const uint8_t *bytes, size_t len, const char *path)
-{
-	struct elf_needs e;
-
-	if (len > 2 && bytes[0] == '#' && bytes[1] == '!') {
-		enqueue_interpreter(w, (const char *)bytes, len);
-		return;
-	}
-	if (!elf_parse(bytes, len, &e) || !e.is_elf) {
-		note(w, path, LABEL_STATE_UNREADABLE);
-		return;
-	}
-	if (e.interp)
-		enqueue_path(w, e.interp);
-	enqueue_needed(w, &e, path);
-}
-
-static void visit(struct walk *w, int fd)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	void *bytes;
-
-	path_of(w, fd, path, sizeof(path));
-	if (fstat(fd, &st) < 0 || st.st_size == 0) {
-		note(w, path, LABEL_STATE_UNREADABLE);
-		return;
-	}
-	note(w, path, judge(w, fd));
-	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED) {
+	p->file[p->count] = (struct preflight_file){ .path = strdup(path), .state = state };
+	if (!p->file[p->count].path) {
 		w->broken = true;
-		return;
+		return NULL;
 	}
-	visit_bytes(w, bytes, (size_t)st.st_size, path);
-	(void)munmap(bytes, (size_t)st.st_size); /* a mapping of ours: cannot fail */
+	p->bad += !label_state_good(state);
+	return &p->file[p->count++];
 }
 
-static void enqueue_init(struct walk *w, const char *init)
+void preflight_free(struct preflight *p)
 {
-	int fd;
+	for (size_t i = 0; i < p->count; i++)
+		free(p->file[i].path);
+	free(p->file);
+	*p = (struct preflight){ 0 };
+}
 
-	if (*init) {
-		enqueue_path(w, init);
+/* The worst of its hooks: the first one that denies. */
+static enum label_state judge(const struct walk *w, const char *path, const struct inode *inode,
+                              const struct evidence_file *found, const struct hook **ret_hook, bool *ret_mapped)
+{
+	unsigned scope = examine_scope(path, inode, found);
+	enum label_state s = LABEL_STATE_GOOD;
+	struct match_file file;
+
+	inode_match_file(inode, &file);
+	*ret_hook = NULL;
+	*ret_mapped = false;
+	for (unsigned i = 0; hook_at(i); i++) {
+		struct examine_verdict v;
+
+		if (!(scope >> i & 1))
+			continue;
+		examine_judge(w->about->examine, &file, found, hook_at(i), &v);
+		if (!v.appraised)
+			continue;
+		*ret_mapped |= hook_at(i)->func == FUNC_MMAP_CHECK;
+		if (s == LABEL_STATE_UNVERIFIED || s == LABEL_STATE_GOOD)
+			s = v.state == LABEL_STATE_GOOD ? s : v.state;
+		if (!label_state_good(v.state) && !*ret_hook)
+			*ret_hook = hook_at(i);
+	}
+	return s;
+}
+
+static enum label_state examine(const struct walk *w, int fd, const char *path, const struct hook **ret_hook, bool *ret_mapped)
+{
+	struct evidence_file found;
+	struct inode inode;
+
+	*ret_hook = NULL;
+	*ret_mapped = false;
+	if (inode_read(fd, &w->examiner->fs, &inode) < 0 || inode.size == 0 ||
+	    examine_file(w->examiner, fd, path, &inode, &found, NULL) != OUTCOME_OK)
+		return LABEL_STATE_UNREADABLE;
+	return judge(w, path, &inode, &found, ret_hook, ret_mapped);
+}
+
+static void visit(int fd, const char *path, int error, void *arg)
+{
+	struct walk *w = arg;
+	const struct hook *hook;
+	struct preflight_file *f;
+	enum label_state s;
+	bool mapped;
+
+	if (fd < 0) {
+		/* a program on the list that is not there, or not whole, was so yesterday */
+		if (w->essential)
+			(void)note(w, path, error == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
+		return;
+	}
+	s = examine(w, fd, path, &hook, &mapped);
+	f = note(w, path, s);
+	if (f) {
+		f->hook = hook;
+		f->mapped = mapped;
+	}
+}
+
+static void add_init(struct walk *w, struct closure *c, int root)
+{
+	if (*w->about->init) {
+		closure_add(c, w->about->init, true);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
-		if (file_open_in_root(w->root, inits[i], &fd) < 0)
+		CLEAN_FD fd = -1;
+
+		if (file_open_in_root(root, inits[i], &fd) < 0)
 			continue;
-		enqueue(w, fd);
+		closure_add(c, inits[i], true);
 		return;
 	}
-	note(w, "/sbin/init", LABEL_STATE_NO_FILE);
+	(void)note(w, "/sbin/init", LABEL_STATE_NO_FILE);
+}
+
+/* False: it is no list; why says so. */
+static bool add_critical(const struct walk *w, struct closure *c, int root, struct why *why)
+{
+	const char *line, *error;
+	struct critical list;
+	char path[PATH_MAX];
+	unsigned at;
+	size_t len;
+
+	if (!w->about->critical)
+		return true;
+	if (!critical_parse(w->about->critical, w->about->critical_len, &list, &at, &error)) {
+		why_set(why, WHY_TEXT, at, "preflight", CRITICAL_PATH);
+		why_detail(why, error);
+		return false;
+	}
+	w->ret->has_list = true;
+	w->ret->stale = list.stamp != critical_stamp(root);
+	while (critical_next(&list, &line, &len)) {
+		memcpy(path, line, len); /* shorter than PATH_MAX */
+		path[len] = '\0';
+		closure_add(c, path, false);
+	}
+	return true;
+}
+
+/* One examiner is enough, and it is large. */
+static struct examiner *examiner_for(const struct preflight_about *about)
+{
+	static struct examiner e;
+
+	e = (struct examiner){ .about = about->examine, .prover = about->prover };
+	return &e;
+}
+
+enum outcome preflight_run(int root, const struct preflight_about *about, struct preflight *ret, struct why *why)
+{
+	struct walk w = { .about = about, .ret = ret, .examiner = examiner_for(about), .essential = true };
+	struct closure *c = closure_begin(root, visit, &w);
+	bool ok = c != NULL;
+
+	*ret = (struct preflight){ 0 };
+	if (ok) {
+		add_init(&w, c, root);
+		ok = closure_walk(c);
+		w.essential = false;
+		if (!add_critical(&w, c, root, why)) {
+			closure_free(&c);
+			return OUTCOME_BROKEN;
+		}
+		(void)closure_walk(c); /* a damaged program of the list is judged by its label like all others */
+		closure_free(&c);
+	}
+	for (size_t i = 0; i < ret->count; i++) {
+		if (label_state_good(ret->file[i].state))
+			continue;
+		why_set(why, WHY_LABEL, ret->file[i].state, "label", ret->file[i].path);
+		why_detail(why, label_state_name(ret->file[i].state));
+		return OUTCOME_REFUSED;
+	}
+	if (ok && !w.broken && ret->count)
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "preflight", "init");
+	why_detail(why, "not all files could be looked at");
+	return OUTCOME_BROKEN;
 }
 
 /* What we find wrong with a file that the kernel denies; if nothing, it is the HMAC. */
-static enum label_state why_denied(int fd, preflight_digest_fn digest)
+static enum label_state why_denied(int fd, const char *path, const struct preflight_about *about)
 {
-	const struct walk w = { .full = true, .digest = digest };
-	enum label_state s = judge(&w, fd);
+	const struct walk w = { .about = about, .examiner = examiner_for(about) };
+	const struct hook *hook;
+	bool mapped;
+	enum label_state s = examine(&w, fd, path, &hook, &mapped);
 
-	return good(s) ? LABEL_STATE_INVALID_HMAC : s;
+	return label_state_good(s) ? LABEL_STATE_INVALID_HMAC : s;
 }
 
-static enum label_state prove(int root, const char *path, preflight_digest_fn digest)
+static enum label_state prove(int root, const char *path, const struct preflight_about *about)
 {
 	CLEAN_FD fd = -1;
 	void *p;
@@ -291,20 +222,22 @@ static enum label_state prove(int root, const char *path, preflight_digest_fn di
 		return LABEL_STATE_UNREADABLE;
 	p = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
-		return errno == EACCES ? why_denied(fd, digest) : LABEL_STATE_UNREADABLE;
+		return errno == EACCES ? why_denied(fd, path, about) : LABEL_STATE_UNREADABLE;
 	(void)munmap(p, 1); /* a mapping of ours: cannot fail */
 	return LABEL_STATE_GOOD;
 }
 
-enum outcome preflight_prove(int root, preflight_digest_fn digest, struct preflight *p, struct why *why)
+enum outcome preflight_prove(int root, const struct preflight_about *about, struct preflight *p, struct why *why)
 {
 	enum outcome o = OUTCOME_OK;
 
 	for (size_t i = 0; i < p->count; i++) {
 		struct preflight_file *f = &p->file[i];
 
-		f->state = prove(root, f->path, digest);
-		if (good(f->state))
+		if (!f->mapped)
+			continue;
+		f->state = prove(root, f->path, about);
+		if (label_state_good(f->state))
 			continue;
 		p->bad++;
 		if (o == OUTCOME_OK) {
@@ -329,36 +262,4 @@ bool preflight_modules_compressed(int root, const char *release)
 	n = pread(fd, head, sizeof(head) - 1, 0);
 	head[n > 0 ? n : 0] = '\0';
 	return strstr(head, ".ko.") != NULL;
-}
-
-enum outcome preflight_run(int root, const char *init, bool full, bool want_evm,
-                           preflight_digest_fn digest, struct preflight *ret, struct why *why)
-{
-	static struct walk w; /* too large for a stack */
-
-	memset(&w, 0, sizeof(w));
-	memset(ret, 0, sizeof(*ret));
-	w.root = root;
-	w.full = full;
-	w.want_evm = want_evm;
-	w.digest = digest;
-	w.ret = ret;
-	enqueue_init(&w, init);
-	while (w.first < w.last) {
-		CLEAN_FD fd = w.queue[w.first++];
-
-		visit(&w, fd);
-	}
-	for (size_t i = 0; i < ret->count; i++) {
-		if (good(ret->file[i].state))
-			continue;
-		why_set(why, WHY_LABEL, ret->file[i].state, "label", ret->file[i].path);
-		why_detail(why, label_state_name(ret->file[i].state));
-		return OUTCOME_REFUSED;
-	}
-	if (!w.broken && ret->count)
-		return OUTCOME_OK;
-	why_set(why, WHY_TEXT, 0, "preflight", "init");
-	why_detail(why, "not all files could be looked at");
-	return OUTCOME_BROKEN;
 }

@@ -174,15 +174,31 @@ enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, stru
 	return tpm_failed(why, rc, "Esys_NV_Read", "counter");
 }
 
+/* Whatever else lies in our range of handles is somebody else's: with this policy nobody but imagate defines one,
+ * and a key of ours can only hang on one that has it. */
+static enum outcome is_ours(struct tpm *t, ESYS_TR nv, bool *ret, struct why *why)
+{
+	TPM2B_NV_PUBLIC *pub = NULL;
+	TSS2_RC rc = TPM_CALL(t, Esys_NV_ReadPublic(t->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL));
+
+	*ret = rc == TSS2_RC_SUCCESS && pub->nvPublic.authPolicy.size == any_branch.size &&
+	       !memcmp(pub->nvPublic.authPolicy.buffer, any_branch.buffer, any_branch.size);
+	Esys_Free(pub);
+	return rc == TSS2_RC_SUCCESS ? OUTCOME_OK : tpm_failed(why, rc, "Esys_NV_ReadPublic", "counter");
+}
+
 static enum outcome lock_index(struct tpm *t, uint32_t index, struct why *why)
 {
 	ESYS_TR nv = ESYS_TR_NONE, session = ESYS_TR_NONE;
 	enum outcome o = find(t, index, &nv, why);
+	bool ours = false;
 	TSS2_RC rc;
 
 	if (o == OUTCOME_OK)
+		o = is_ours(t, nv, &ours, why);
+	if (o == OUTCOME_OK && ours)
 		o = permit(t, MAY_LOCK, &session, why);
-	if (o != OUTCOME_OK)
+	if (o != OUTCOME_OK || !ours)
 		return forget(t, &nv), o;
 	rc = TPM_CALL(t, Esys_NV_ReadLock(t->esys, nv, nv, session, ESYS_TR_NONE, ESYS_TR_NONE));
 	tpm_flush(t, &session);

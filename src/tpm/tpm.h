@@ -42,8 +42,8 @@ enum outcome tpm_counter_undefine(struct tpm *t, uint32_t index, struct why *why
 enum outcome tpm_counter_increment(struct tpm *t, uint32_t index, const struct secret *auth, struct why *why);
 /* REFUSED behind the closed door; ABSENT: there is no such index. */
 enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, struct why *why);
-/* Nothing that depends on a counter of ours unseals any more until the TPM is reset: every index in
- * our range is locked. Closing twice is OK, and so is a TPM that has none. */
+/* Nothing that depends on a counter of ours unseals any more until the TPM is reset: every index of
+ * ours is locked, others are left alone. Closing twice is OK, and so is a TPM that has none. */
 enum outcome tpm_door_close(struct tpm *t, struct why *why);
 
 /* REFUSED: moved PCRs, another generation, a closed door, or the SRK is not the pinned one (srk_name_len 0: not pinned).

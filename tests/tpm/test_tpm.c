@@ -292,6 +292,45 @@ static void chip_reset(struct chip *c)
 		extend(c, i);
 }
 
+/* Somebody else's index in our range of handles: an ordinary one, as 'tpm2_nvdefine' makes it. */
+static void foreign_index(const struct chip *c, TPM2_HANDLE index)
+{
+	const TPM2B_AUTH none = { 0 };
+	const TPM2B_NV_PUBLIC pub = { .nvPublic = { .nvIndex = index, .nameAlg = TPM2_ALG_SHA256, .dataSize = 8,
+	                                            .attributes = TPMA_NV_OWNERWRITE | TPMA_NV_OWNERREAD } };
+	TSS2_TCTI_CONTEXT *tcti = NULL;
+	ESYS_CONTEXT *e = NULL;
+	ESYS_TR nv = ESYS_TR_NONE;
+
+	assert_int_equal(Tss2_TctiLdr_Initialize(c->tcti, &tcti), 0);
+	assert_int_equal(Esys_Initialize(&e, tcti, NULL), 0);
+	assert_int_equal(Esys_NV_DefineSpace(e, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &none, &pub, &nv), 0);
+	Esys_Finalize(&e);
+	Tss2_TctiLdr_Finalize(&tcti);
+}
+
+/* It is left alone, and does not keep the door from closing: neither before nor behind our counter. */
+static void test_foreign_index(void **state)
+{
+	struct chip c;
+	struct sealed s;
+	struct secret back = { 0 };
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+
+	(void)state;
+	chip_boot(&c);
+	foreign_index(&c, 0x01810000);
+	sealed(&c, &s);
+	foreign_index(&c, 0x01810005);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_door_close(t, &why), OUTCOME_OK);
+	}
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	assert_true(tpm_door_is_why(&why));
+	chip_stop(&c);
+}
+
 /* Behind the closed door: no unsealing, by anybody; counting and sealing go on; a reset opens it. */
 static void test_door(void **state)
 {
@@ -525,7 +564,7 @@ int main(void)
 		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_door),      cmocka_unit_test(test_ratchet),
+		cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),
 		cmocka_unit_test(test_other_values),
 	};
 

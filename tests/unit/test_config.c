@@ -107,7 +107,7 @@ static void test_odd_bytes(void **state)
 
 static const char *const keys[] = {
 	"stage", "floor", "stop", "preflight", "wait", "pcrs", "source", "seal", "x509-evm", "x509-ima", "file",
-	"evm-key", "measure", "key-absent", "key-refused", "policy",
+	"evm-key", "measure", "x509", "fallback-to", "key-absent", "key-refused", "policy",
 };
 
 static void test_example_and_manual(void **state)

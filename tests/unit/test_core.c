@@ -128,32 +128,6 @@ static void test_pcrs(void **state)
 	}
 }
 
-static const struct {
-	const char *policy;
-	bool appraises, modules, exempts;
-} policies[] = {
-	{ "", false, false, false },
-	{ "measure func=BPRM_CHECK\n", false, false, false },
-	{ "dont_appraise fsname=rootfs\nappraise func=BPRM_CHECK\n", true, false, true },
-	{ "  dont_appraise\tfsname=rootfs  \r\n# x\nappraise func=MODULE_CHECK appraise_type=imasig", true, true, true },
-	{ "appraise func=BPRM_CHECK\ndont_appraise fsname=rootfs\n", true, false, false },
-	{ "dont_appraise fsname=rootfs uid=0\nappraise\n", true, false, false },
-	{ "# dont_appraise fsname=rootfs\nappraise fowner=0\n", true, false, false },
-	{ "measure func=MODULE_CHECK\n", false, false, false },
-};
-
-static void test_policies(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ROWS(policies); i++) {
-		const char *p = policies[i].policy;
-
-		assert_int_equal(policy_appraises(p, strlen(p)), policies[i].appraises);
-		assert_int_equal(policy_appraises_func(p, strlen(p), "func=MODULE_CHECK"), policies[i].modules);
-		assert_int_equal(policy_exempts_rootfs(p, strlen(p)), policies[i].exempts);
-	}
-}
-
 static void test_rules(void **state)
 {
 	static const char text[] = "\n# c\n  measure func=X \n\tappraise\n";
@@ -256,7 +230,7 @@ int main(void)
 		cmocka_unit_test(test_hazard_bpf), cmocka_unit_test(test_hazard_integrity),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_safe_lsm),
 		cmocka_unit_test(test_modes),      cmocka_unit_test(test_pcrs),
-		cmocka_unit_test(test_policies),   cmocka_unit_test(test_rules),
+		  cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_labels),     cmocka_unit_test(test_advice),
 		cmocka_unit_test(test_why),
 	};

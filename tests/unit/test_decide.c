@@ -68,7 +68,12 @@ static enum stage floor_of(const struct state *s)
 
 static bool authorised(const struct state *s)
 {
-	return s->c.key_source == KEY_SOURCE_TPM && s->e.key.authority == TRI_YES;
+	return s->c.key_source == KEY_SOURCE_TPM && s->e.key.authority != AUTHORITY_NONE;
+}
+
+static bool by_person(const struct state *s)
+{
+	return s->c.key_source == KEY_SOURCE_TPM && s->e.key.authority == AUTHORITY_PERSON;
 }
 
 static bool closed(const struct state *s)
@@ -89,7 +94,7 @@ static void key_invariants(const struct state *s, const struct decision *d)
 	must(d->stage >= floor_of(s) || authorised(s), "the key is used below the floor without authority");
 	must(s->c.key_source != KEY_SOURCE_TPM || closed(s), "the key is used with the door open");
 	must(!s->l.rescue, "the key is used for a rescue");
-	if (s->c.key_source == KEY_SOURCE_TPM && floor_of(s) >= STAGE_ENFORCE && !authorised(s))
+	if (s->c.key_source == KEY_SOURCE_TPM && floor_of(s) >= STAGE_ENFORCE && !by_person(s))
 		must(s->e.key.cmdline == TRI_YES && s->e.key.root == TRI_YES, "the key for another command line or root");
 	must(f->appraise == stage_appraise(d->stage), "the key is used in another mode than the stage's");
 	must(f->hazard_bpf == TRI_NO && f->hazard_integrity == TRI_NO, "the key is used where it crashes");
@@ -122,7 +127,8 @@ static void verdict_invariants(const struct state *s, const struct decision *d)
 		must(!d->use_key && !d->use_certs && !d->load_policy, "stopped, and something is used");
 		must(d->stage == STAGE_ENFORCE || d->stage == STAGE_UNSET || (d->stage < floor_of(s) && floor_of(s) == STAGE_ENFORCE) || s->l.rescue ||
 		     !closed(s) || (d->cause == CAUSE_FACTS && floor_of(s) == STAGE_ENFORCE), "a low stage stops");
-		must(d->action != ACTION_FALLBACK || s->e.reboots < REBOOTS_MAX, "it could reboot for ever");
+		must(d->action != ACTION_FALLBACK || s->e.reboots < REBOOTS_MAX + (s->l.trial ? s->c.tries : 0),
+		     "it could reboot for ever");
 		if (s->c.key_source == KEY_SOURCE_TPM && !closed(s))
 			must(d->cause == CAUSE_DOOR && d->action == ACTION_POWEROFF, "an open door, and not off");
 		must(d->cause != CAUSE_HAZARD_BPF && d->cause != CAUSE_HAZARD_INTEGRITY, "a hazard stops");
@@ -252,13 +258,14 @@ static int pick(int below)
 
 static void random_key_facts(struct state *s)
 {
-	enum tri *tris[] = { &s->e.key.useful, &s->e.key.authority, &s->e.key.cmdline, &s->e.key.root };
+	enum tri *tris[] = { &s->e.key.useful, &s->e.key.cmdline, &s->e.key.root };
 
 	s->c.on_stop = (enum action)pick(ACTION_COUNT);
 	s->e.reboots = (unsigned)pick(REBOOTS_MAX + 2);
 	s->l.rescue = pick(8) == 0;
 	s->l.trial = pick(4) == 0;
 	s->e.key.floor = (enum stage)pick(STAGE_COUNT);
+	s->e.key.authority = pick(3) ? AUTHORITY_NONE : (enum authority)pick(AUTHORITY_COUNT);
 	for (size_t i = 0; i < ROWS(tris); i++)
 		if (pick(3) == 0)
 			*tris[i] = (enum tri)pick(3);
@@ -316,7 +323,11 @@ static void test_worse_is_never_better(void **state)
 		before = ask(&s);
 		after = ask(&w);
 		at = &w;
-		must(after.verdict <= before.verdict, "a failure made the verdict better");
+		/* who forgives an absent key gets the same, keyless boot for the wrong root or command line without a TPM */
+		if (before.verdict == VERDICT_STOP && after.verdict == VERDICT_DEGRADED && after.cause == CAUSE_KEY_ABSENT)
+			must(!after.use_key && w.c.on_key_absent == ON_FAILURE_DEGRADE, "an absent key is forgiven, and nobody said so");
+		else
+			must(after.verdict <= before.verdict, "a failure made the verdict better");
 		must(!after.use_key || before.use_key, "a failure released the key");
 		tried++;
 	}
@@ -375,7 +386,7 @@ static void test_key_facts(void **state)
 							s.e.facts.appraise = stage >= STAGE_FIX ? stage_appraise((enum stage)stage) : APPRAISE_ENFORCE;
 							s.e.key = (struct key_facts){
 								.floor = (enum stage)sealed, .useful = (enum tri)(tris % 3),
-								.authority = (enum tri)(tris / 3 % 3), .cmdline = (enum tri)(tris / 9 % 3),
+								.authority = (enum authority)(tris / 3 % 3), .cmdline = (enum tri)(tris / 9 % 3),
 								.root = (enum tri)(tris / 27),
 							};
 							s.e.outcome[STEP_UNSEAL] = (enum outcome)(outcomes % OUTCOME_COUNT);
@@ -397,13 +408,19 @@ static void test_ratchet(void **state)
 		s.e.facts.appraise = APPRAISE_FIX;
 		s.e.key.floor = STAGE_ENFORCE;
 		assert_int_equal(ask(&s).cause, CAUSE_BELOW_FLOOR);
-		s.e.key.authority = TRI_YES;
+		s.e.key.authority = AUTHORITY_PERMIT;
+		s.e.key.root = TRI_NO;
+		assert_int_equal(ask(&s).cause, CAUSE_ROOT); /* it is for a stage, not for another machine's disk */
+		s.e.key.root = TRI_YES;
+		s.e.key.cmdline = TRI_NO;
+		assert_int_equal(ask(&s).cause, CAUSE_CMDLINE);
+		s.e.key.cmdline = TRI_YES;
 		d = ask(&s);
 		assert_int_equal(d.verdict, VERDICT_ADMIT);
 		s.e.outcome[STEP_RATCHET] = (enum outcome)o;
-		assert_int_equal(decide_paid(&s.e), o == OUTCOME_OK || o == OUTCOME_BLOCKED);
+		assert_int_equal(decide_paid(&s.e), o == OUTCOME_OK);
 		f = decide_final(&d, &st, &s.e);
-		assert_int_equal(f.verdict, o == OUTCOME_OK || o == OUTCOME_BLOCKED ? VERDICT_ADMIT : VERDICT_DEGRADED);
+		assert_int_equal(f.verdict, o == OUTCOME_OK ? VERDICT_ADMIT : VERDICT_DEGRADED);
 		if (f.verdict != VERDICT_ADMIT)
 			assert_false(decide_policy(&d, &st, &s.e)); /* fix without a paid permit labels nothing */
 	}
@@ -439,8 +456,84 @@ static void test_actions(void **state)
 	assert_int_equal(ask(&s).action, ACTION_RESCUE);
 	s.l.trial = true;
 	assert_int_equal(ask(&s).action, ACTION_FALLBACK);
-	s.e.reboots = REBOOTS_MAX;
+	s.e.reboots = REBOOTS_MAX + s.c.tries;
 	assert_int_equal(ask(&s).action, ACTION_RESCUE);
+}
+
+/* How many boots until somebody is waited for, or the machine is off, when each one fails in the worst way?
+ * honest: the boot loader counts the trial down, as it should; else it never does. */
+static unsigned boots_until_it_ends(struct state *s, bool honest)
+{
+	unsigned boots = 0, tries = s->l.trial ? s->c.tries : 0;
+
+	for (s->e.reboots = 0;; s->e.reboots++) {
+		struct decision d;
+
+		s->l.trial = tries > 0;
+		tries -= honest && tries;
+		d = ask(s);
+		boots++;
+		if (d.verdict != VERDICT_STOP || d.action != ACTION_FALLBACK)
+			return boots;
+		must(boots < 100, "it reboots for ever");
+	}
+}
+
+static void test_every_path_ends(void **state)
+{
+	static const enum step failing[] = { STEP_CONFIG, STEP_FACTS, STEP_UNSEAL, STEP_STAGING, STEP_PREFLIGHT };
+
+	(void)state;
+	for (unsigned tries = 1; tries <= 9; tries++)
+		for (size_t i = 0; i < ROWS(failing); i++)
+			for (int o = 0; o < OUTCOME_COUNT; o++)
+				for (int on = ON_FAILURE_STOP; on <= ON_FAILURE_FALLBACK; on++)
+					for (int rest = 0; rest < 2 * 2 * ACTION_COUNT; rest++) {
+						struct state s = sound();
+						unsigned boots;
+
+						s.c.tries = tries;
+						s.c.on_stop = (enum action)(rest / 4);
+						s.c.on_key_absent = s.c.on_key_refused = s.c.on_preflight = s.c.on_policy = (enum on_failure)on;
+						s.e.outcome[failing[i]] = (enum outcome)o;
+						s.l.trial = rest & 1;
+						boots = boots_until_it_ends(&s, rest & 2);
+						assert_true(boots <= tries + REBOOTS_MAX + 1);
+						/* and a trial has all its tries: somebody is only waited for when they are used up */
+						if (o != OUTCOME_OK && o != OUTCOME_BLOCKED && on == ON_FAILURE_STOP && (rest & 3) == 3 &&
+						    failing[i] != STEP_CONFIG && failing[i] != STEP_FACTS)
+							assert_true(boots > tries);
+					}
+}
+
+/* A waiver lets a boot go on; it never makes a refusal an admission, and that of absence does not cover it. */
+static void test_waivers(void **state)
+{
+	static const enum step steps[] = { STEP_UNSEAL, STEP_STAGING, STEP_PREFLIGHT };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(steps); i++)
+		for (int waivers = 0; waivers < 16; waivers++)
+			for (int o = 0; o < OUTCOME_COUNT; o++) {
+				struct state s = sound();
+				struct decision d;
+
+				set_waivers(&s.c, waivers);
+				s.e.outcome[steps[i]] = (enum outcome)o;
+				d = ask(&s);
+				if (o == OUTCOME_OK)
+					continue;
+				assert_int_not_equal(d.verdict, VERDICT_ADMIT);
+				if (steps[i] == STEP_UNSEAL)
+					assert_false(d.use_key);
+				else
+					assert_false(d.load_policy);
+				s = sound();
+				s.c.on_key_absent = ON_FAILURE_DEGRADE;
+				s.e.outcome[STEP_UNSEAL] = (enum outcome)o;
+				if (o != OUTCOME_ABSENT)
+					assert_int_equal(ask(&s).verdict, VERDICT_STOP);
+			}
 }
 
 /* The recovery key is asked for where it would help, and where somebody may stand. */
@@ -592,7 +685,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_key_facts), cmocka_unit_test(test_ratchet),
-		cmocka_unit_test(test_actions), cmocka_unit_test(test_ask), cmocka_unit_test(test_nothing_denies),
+		cmocka_unit_test(test_actions), cmocka_unit_test(test_every_path_ends), cmocka_unit_test(test_waivers), cmocka_unit_test(test_ask), cmocka_unit_test(test_nothing_denies),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_worse_is_never_better),

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "core/elf.h"
-#include "crypto/crypto.h"
+#include "crypto/keyset.h"
 #include "label/preflight.h"
 
 #include <errno.h>
@@ -160,23 +160,65 @@ static void test_elf(void **state)
 	assert_false(e.is_elf);
 }
 
-/* The digests are never reached: no file of this tree carries a label. */
-static void test_preflight(void **state)
+static struct preflight p;
+
+static enum outcome preflight(const char *init, const char *critical, const struct rule *rules, size_t count)
 {
-	static struct preflight p;
+	const struct examine_about examine = { .rules = rules, .rules_count = count, .cred = &match_root, .algo = HASH_SHA256 };
+	const struct preflight_about about = { .examine = &examine, .init = init, .critical = critical,
+		.critical_len = critical ? strlen(critical) : 0 };
 	struct why why = { 0 };
 
+	preflight_free(&p);
+	return preflight_run(dir, &about, &p, &why);
+}
+
+#define CRITICAL_HEAD "Imagate-Critical: 1\nStamp: 0123456789abcdef\n"
+
+/* No file of this tree carries a label. */
+static void test_preflight(void **state)
+{
+	static const struct rule programs[] = { { .action = ACT_APPRAISE, .has = RULE_FUNC, .func = FUNC_BPRM_CHECK } };
+
 	(void)state;
-	assert_int_equal(preflight_run(dir, "", true, true, digest_fd, &p, &why), OUTCOME_REFUSED);
+	assert_int_equal(preflight("", NULL, programs, 1), OUTCOME_REFUSED);
 	assert_int_equal(p.file[0].state, LABEL_STATE_NO_FILE);
 	assert_int_equal(mkdirat(dir, "sbin", 0755), 0);
 	put("sbin/init", "#! /interp -x\n", 14);
-	assert_int_equal(preflight_run(dir, "", false, false, digest_fd, &p, &why), OUTCOME_REFUSED);
+	assert_int_equal(fchmodat(dir, "sbin/init", 0755, 0), 0);
+	assert_int_equal(preflight("", NULL, programs, 1), OUTCOME_REFUSED);
 	assert_int_equal(p.count, 2);
 	assert_int_equal(p.file[0].state, LABEL_STATE_MISSING_HASH);
+	assert_int_equal(p.file[0].hook->func, FUNC_BPRM_CHECK);
 	assert_string_equal(p.file[1].path, "/interp");
-	assert_int_equal(preflight_run(dir, "/other", false, false, digest_fd, &p, &why), OUTCOME_REFUSED);
+	assert_int_equal(p.file[1].state, LABEL_STATE_NO_FILE);
+	assert_int_equal(preflight("/other", NULL, programs, 1), OUTCOME_REFUSED);
 	assert_int_equal(p.file[0].state, LABEL_STATE_NO_FILE);
+	put("interp", "data", 4);
+	assert_int_equal(preflight("", NULL, NULL, 0), OUTCOME_OK); /* nothing is appraised */
+	assert_false(p.has_list);
+}
+
+static void test_preflight_critical(void **state)
+{
+	static const struct rule sbin_not[] = {
+		{ .action = ACT_DONT_APPRAISE, .has = RULE_FOWNER, .fowner = { 0, '=' } },
+		{ .action = ACT_APPRAISE, .has = RULE_FUNC, .func = FUNC_BPRM_CHECK },
+	};
+
+	(void)state;
+	put("sbin/daemon", "#!/interp\n", 10);
+	assert_int_equal(fchmodat(dir, "sbin/daemon", 0755, 0), 0);
+	assert_int_equal(fchownat(dir, "sbin/daemon", 7, 7, 0), 0);
+	assert_int_equal(preflight("", NULL, sbin_not, 2), OUTCOME_OK);
+	/* what is not there was not there yesterday; what is there and unlabelled would be denied */
+	assert_int_equal(preflight("", CRITICAL_HEAD "/sbin/gone\n", sbin_not, 2), OUTCOME_OK);
+	assert_true(p.has_list && p.stale);
+	assert_int_equal(preflight("", CRITICAL_HEAD "junk\n/sbin/daemon\n", sbin_not, 2), OUTCOME_REFUSED);
+	assert_int_equal(p.bad, 1);
+	assert_string_equal(p.file[p.count - 1].path, "/sbin/daemon");
+	assert_int_equal(preflight("", "Imagate-Critical: 2\n", sbin_not, 2), OUTCOME_BROKEN);
+	preflight_free(&p);
 }
 
 static void test_digest(void **state)
@@ -184,6 +226,8 @@ static void test_digest(void **state)
 	static const uint8_t abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d,
 		0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00,
 		0x15, 0xad };
+	struct keyset *keys = keyset_new();
+	struct prover prover = { 0 };
 	uint8_t digest[64];
 	struct why why = { 0 };
 	size_t len;
@@ -192,11 +236,14 @@ static void test_digest(void **state)
 	(void)state;
 	put("abc", "abc", 3);
 	assert_int_equal(file_open(dir, "abc", &fd), 0);
-	assert_int_equal(digest_fd(fd, HASH_SHA256, digest, sizeof(digest), &len, &why), OUTCOME_OK);
+	assert_int_equal(prover_open(keys, &prover, &why), OUTCOME_OK);
+	assert_int_equal(prover.file(prover.state, fd, HASH_SHA256, digest, sizeof(digest), &len, &why), OUTCOME_OK);
 	assert_int_equal(len, sizeof(abc));
 	assert_memory_equal(digest, abc, sizeof(abc));
-	assert_int_equal(digest_fd(fd, 99, digest, sizeof(digest), &len, &why), OUTCOME_ABSENT);
-	assert_int_equal(digest_fd(fd, HASH_SHA512, digest, 10, &len, &why), OUTCOME_ABSENT);
+	assert_int_equal(prover.file(prover.state, fd, 99, digest, sizeof(digest), &len, &why), OUTCOME_ABSENT);
+	assert_int_equal(prover.file(prover.state, fd, HASH_SHA512, digest, 10, &len, &why), OUTCOME_ABSENT);
+	prover_close(&prover);
+	keyset_free(&keys);
 	(void)close(fd);
 }
 
@@ -205,7 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),    cmocka_unit_test(test_in_root), cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_list),    cmocka_unit_test(test_secrets), cmocka_unit_test(test_elf),
-		cmocka_unit_test(test_preflight), cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_preflight), cmocka_unit_test(test_preflight_critical), cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

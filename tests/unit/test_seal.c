@@ -155,7 +155,7 @@ static void test_refusals(void **state)
 
 static void test_payload(void **state)
 {
-	struct seal_record r = { .generation = 0x0102030405060708, .floor = STAGE_AUDIT, .stage = STAGE_FIX, .once = true }, back;
+	struct seal_record r = { .generation = 0x0102030405060708, .floor = STAGE_AUDIT, .stage = STAGE_FIX, .once = true, .epoch = 0x01020304 }, back;
 	uint8_t payload[PAYLOAD_LEN];
 
 	(void)state;
@@ -170,7 +170,7 @@ static void test_payload(void **state)
 	static const struct {
 		int at;
 		uint8_t value;
-	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 19, 1 }, { 52, 1 }, { 75, 1 } };
+	} bad[] = { { 3, 1 }, { 12, 0 }, { 12, STAGE_COUNT }, { 13, STAGE_COUNT }, { 14, 2 }, { 15, 1 }, { 52, 1 }, { 75, 1 } };
 	for (size_t i = 0; i < ROWS(bad); i++) {
 		payload_build(&r, payload);
 		payload[bad[i].at] = bad[i].value;
@@ -284,6 +284,29 @@ static void test_request(void **state)
 		assert_false(request_parse(text, i, &back, &line, &error) && back.signed_len == 0);
 }
 
+/* A rise of the floor says which command line it was asked from; one without the other is none. */
+static void test_request_floor(void **state)
+{
+	struct request r = { .generation = 7, .floor = STAGE_ENFORCE }, back;
+	char text[REQUEST_MAX];
+	const char *error;
+	unsigned line;
+	size_t n;
+
+	(void)state;
+	memset(r.cmdline, 0xa5, sizeof(r.cmdline));
+	n = request_format(&r, text, sizeof(text));
+	(void)snprintf(text + n, sizeof(text) - n, "Mac: %064d\n", 0);
+	assert_true(request_parse(text, strlen(text), &back, &line, &error));
+	assert_int_equal(back.floor, STAGE_ENFORCE);
+	assert_memory_equal(back.cmdline, r.cmdline, sizeof(r.cmdline));
+	assert_int_equal(back.signed_len, n);
+	(void)snprintf(text, sizeof(text), "Imagate-Request: 1\nGeneration: 7\nFloor: enforce\nMac: %064d\n", 0);
+	assert_false(request_parse(text, strlen(text), &back, &line, &error));
+	(void)snprintf(text, sizeof(text), "Imagate-Request: 1\nGeneration: 7\nPermit: fix\nCmdline: %064d\nMac: %064d\n", 0, 0);
+	assert_false(request_parse(text, strlen(text), &back, &line, &error));
+}
+
 /* Made by a kernel (6.1, add_key encrypted "new default user:imagate-master 64"), see the VM
  * tests for the other direction; here: a wrong key and a damaged blob are refused. */
 static void test_unwrap_refuses(void **state)
@@ -320,7 +343,7 @@ int main(void)
 		cmocka_unit_test(test_roundtrip), cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_unwrap_refuses), cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_candidates), cmocka_unit_test(test_recovery), cmocka_unit_test(test_request),
+		cmocka_unit_test(test_candidates), cmocka_unit_test(test_recovery), cmocka_unit_test(test_request), cmocka_unit_test(test_request_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,24 @@
+/* Detached signatures over text: CMS (RFC 5652), DER, by certificates that the configuration names. */
+#ifndef IMAGATE_CRYPTO_DETACHED_H
+#define IMAGATE_CRYPTO_DETACHED_H
+
+#include "core/outcome.h"
+#include "core/why.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DETACHED_MAX (64 * 1024)
+
+/* key: PEM file (a passphrase is asked for at the terminal), certificate: DER or PEM; it goes into the signature.
+ * *ret is malloc'ed. */
+enum outcome detached_sign(const char *key, const char *certificate, const void *text, size_t len, uint8_t **ret,
+                           size_t *ret_len, struct why *why);
+
+/* certificates: a directory of *.der, each of them trusted by itself: signers, or CAs of signers. Their dates are
+ * not looked at: an initramfs may run before the clock is set; what is no longer to be trusted is taken out.
+ * REFUSED: another text, another signer. path: of the text, for messages. */
+enum outcome detached_verify(int root, const char *certificates, const char *path, const void *text, size_t len,
+                             const uint8_t *signature, size_t signature_len, struct why *why);
+
+#endif

@@ -1,0 +1,21 @@
+/* Inside the crypto room: a private key and the certificate that belongs to it. */
+#ifndef IMAGATE_CRYPTO_PRIVATEKEY_H
+#define IMAGATE_CRYPTO_PRIVATEKEY_H
+
+#include "core/outcome.h"
+#include "core/why.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+struct key_pair {
+	EVP_PKEY *key;
+	X509 *certificate;
+};
+
+/* key: a PEM file; a passphrase is asked for at the terminal. REFUSED: no key, no certificate, another key's
+ * certificate, or a kind that is neither RSA nor ECDSA. */
+enum outcome key_pair_read(const char *key, const char *certificate, struct key_pair *ret, struct why *why);
+void key_pair_free(struct key_pair *p);
+
+#endif
