@@ -22,6 +22,7 @@ struct labeller {
 	const struct examine_about *about; /* the policy: what is in scope */
 	const struct maker *makers;        /* one for each thread */
 	unsigned threads;
+	const char *start;                 /* below the root; NULL: all of it */
 	bool all;                          /* every regular file, whatever the policy says */
 	bool dry_run;                      /* only count */
 	labeller_proven_fn proven;         /* NULL: any content */
