@@ -33,7 +33,7 @@ GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lk
 CLI_LIBS  = $(GATE_LIBS) -ljson-c -lqrencode
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
-        check-fuzz check-all bench clean deps-build deps-test deps-vm
+        check-fuzz check-all bench bench-files clean deps-build deps-test deps-vm deps-bench
 .DELETE_ON_ERROR:
 
 ifeq ($(V),1)
@@ -56,6 +56,7 @@ help:
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
+	@echo 'make bench-files  imagate check and label against evmctl, sha256sum and the bare limit'
 	@echo 'make clean        remove $(BUILD)'
 
 # -- compiling ------------------------------------------------------------------------
@@ -131,6 +132,9 @@ demo: deps-vm all
 bench: deps-vm all
 	$(Q)tests/vm/bench
 
+bench-files: deps-bench all
+	$(Q)tests/bench/files
+
 check-vm: deps-vm
 	+@tests/run-vm "$(MAKE)"
 
@@ -141,7 +145,7 @@ check: deps-test deps-vm
 check-all: deps-test deps-vm
 	+@LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
 
-deps-build deps-test deps-vm:
+deps-build deps-test deps-vm deps-bench:
 	@images/packages $(@:deps-%=%)
 
 # -- installing ------------------------------------------------------------------------

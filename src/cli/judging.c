@@ -31,7 +31,7 @@ static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 	return !*dir || keyset_add_dir(k, ring, AT_FDCWD, dir, &why) == OUTCOME_OK ? IMAGATE_OK : refused(&why);
 }
 
-static int read_evm_key(int fd, struct keyset *k)
+static int read_evm_key(int fd, struct judging *j)
 {
 	SECRET key = { .len = 0 };
 	ssize_t n = read(fd, key.bytes, sizeof(key.bytes));
@@ -41,7 +41,8 @@ static int read_evm_key(int fd, struct keyset *k)
 		return IMAGATE_USAGE;
 	}
 	key.len = (size_t)n;
-	keyset_hmac(k, &key);
+	keyset_hmac(j->keys, &key);
+	j->hmac = key;
 	return IMAGATE_OK;
 }
 
@@ -99,7 +100,7 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 		log_warning("%zu certificates hold ECDSA keys that this kernel cannot use: it denies what they signed",
 		            keyset_unusable(j->keys));
 	if (r == IMAGATE_OK && w->evm_key_fd >= 0)
-		r = read_evm_key(w->evm_key_fd, j->keys);
+		r = read_evm_key(w->evm_key_fd, j);
 	if (r == IMAGATE_OK)
 		r = read_policy(w, j);
 	about(w, &c, j);
@@ -108,6 +109,7 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 
 void judging_end(struct judging *j)
 {
+	secret_wipe(&j->hmac);
 	free(j->text);
 	free(j->policy_path);
 	j->text = j->policy_path = NULL;

@@ -4,6 +4,8 @@
 
 #include "core/config.h"
 #include "core/lint.h"
+#include "base/secret.h"
+#include "core/maker.h"
 #include "crypto/keyset.h"
 #include "label/examine.h"
 
@@ -20,6 +22,7 @@ struct judging {
 	char *policy_path, *text; /* malloc'ed */
 	struct lint lint;
 	struct keyset *keys;
+	struct secret hmac; /* EVM's key, where it is at hand; len 0 */
 	struct examine_about about;
 };
 

@@ -56,7 +56,7 @@ static int sign_cms(const struct policy_wish *w, const struct policy_file *p)
 static int sign_ima(const struct policy_wish *w, const struct policy_file *p)
 {
 	const struct part part = { p->text, p->len };
-	uint8_t digest[32], label[SIGNATURE_LABEL_MAX];
+	uint8_t digest[32], label[MAKER_LABEL_MAX];
 	struct signer *s = NULL;
 	struct why why = { 0 };
 	char path[PATH_MAX];

@@ -337,7 +337,7 @@ static void check_life(struct linter *l)
 		tell(l, LINT_WARNING, "logins", line_of(l, read.appraise), "demand signatures of programs only: func=BPRM_CHECK, MMAP_CHECK",
 		     "it demands signatures of every file that root reads: what the system writes itself (/etc/shadow, logs, dpkg's "
 		     "database) cannot be signed, so logins and package installation stop");
-	if (exec.appraises && !read.appraises && !write.appraises)
+	if (exec.appraises && !read.appraises && !write.appraises && !write.hashes)
 		tell(l, LINT_NOTE, "packages", line_of(l, exec.appraise), "label what was installed: imagate label, or a package hook",
 		     "programs that a package brings have no label and do not run until they get one");
 }

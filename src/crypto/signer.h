@@ -3,13 +3,13 @@
 #ifndef IMAGATE_CRYPTO_SIGNER_H
 #define IMAGATE_CRYPTO_SIGNER_H
 
+#include "base/secret.h"
+#include "core/maker.h"
 #include "core/outcome.h"
 #include "core/why.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-#define SIGNATURE_LABEL_MAX 1024 /* RSA 4096 is 521 */
 
 struct signer;
 
@@ -19,7 +19,13 @@ enum outcome signer_open(const char *key, const char *certificate, struct signer
 void signer_close(struct signer **s);
 
 /* type: 3 (IMA, EVM), 5 (portable EVM), 6 (fs-verity); version: 2 or 3. The whole label into ret. */
-enum outcome signer_sign(struct signer *s, int type, int version, int algo, const uint8_t *digest, size_t len,
-                         uint8_t ret[static SIGNATURE_LABEL_MAX], size_t *ret_len, struct why *why);
+enum outcome signer_sign(const struct signer *s, int type, int version, int algo, const uint8_t *digest, size_t len,
+                         uint8_t ret[static MAKER_LABEL_MAX], size_t *ret_len, struct why *why);
+
+/* A maker for one thread, over signers shared by all (NULL: hashes only) and EVM's HMAC key (len 0: none). ABSENT:
+ * OpenSSL has no such hash algorithm. */
+enum outcome maker_open(int algo, const struct signer *const signers[static MAKER_KEYS], const struct secret *hmac,
+                        struct maker *ret, struct why *why);
+void maker_close(struct maker *m);
 
 #endif

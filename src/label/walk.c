@@ -1,6 +1,6 @@
 #include "label/walk.h"
 
-#include "base/clean.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -220,6 +220,33 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Links in it are resolved as if the root were "/"; what is walked are real directories from there on. */
+static void push_start(struct walk *w)
+{
+	char path[PATH_MAX], *slash;
+	CLEAN_FD fd = -1;
+	struct statx x;
+	int r;
+
+	if (!w->about->start) {
+		push(w, "", NULL, 0);
+		return;
+	}
+	r = path_in_root(w->root, w->about->start, path, sizeof(path), &fd);
+	if (r < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_TYPE, &x) < 0) {
+		walk_stop(w, r < 0 ? -r : errno, "open", w->about->start);
+		return;
+	}
+	w->mount = x.stx_mnt_id;
+	slash = strrchr(path, '/');
+	if (S_ISDIR(x.stx_mode)) {
+		push(w, strcmp(path, "/") ? path : "", NULL, 0);
+	} else {
+		*slash = '\0';
+		push(w, path, slash + 1, strlen(slash + 1) + 1);
+	}
+}
+
 static unsigned start(struct walk *w, struct runner *runners, pthread_t *threads)
 {
 	unsigned started = 0;
@@ -228,7 +255,7 @@ static unsigned start(struct walk *w, struct runner *runners, pthread_t *threads
 		runners[i].walk = w;
 		runners[i].worker = w->about->workers[i];
 	}
-	push(w, "", NULL, 0);
+	push_start(w);
 	while (started < w->about->threads && pthread_create(&threads[started], NULL, run, &runners[started]) == 0)
 		started++;
 	return started;

@@ -16,6 +16,7 @@ typedef void (*walk_file_fn)(void *worker, int dir, const char *name, const char
 typedef void (*walk_unreadable_fn)(void *worker, const char *path, int error);
 
 struct walk_about {
+	const char *start;    /* where to begin, below the root: a directory or one file; NULL: the root itself */
 	unsigned threads;
 	void *const *workers; /* one for each thread */
 	walk_file_fn file;

@@ -71,12 +71,12 @@ static void check_good(const struct appraise_input *in, enum label_state s)
 	     in->evm != EVM_STATUS_NO_XATTRS);
 	MUST(!in->algos || (in->algos >> in->algo & 1));
 	if (hash)
-		MUST(!n.signature && in->content == PROOF_GOOD && !(in->demands & RULE_VERITY) &&
+		MUST(!n.signature && proven(in->content) && !(in->demands & RULE_VERITY) &&
 		     (!(in->demands & RULE_IMASIG) || immutable) && !((in->mask & MASK_WRITE) && immutable));
 	else
 		MUST(n.signature && proven(in->signature) && !(in->mask & MASK_WRITE));
 	if (s == LABEL_STATE_GOOD)
-		MUST((hash || in->signature == PROOF_GOOD) && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
+		MUST((hash ? in->content : in->signature) == PROOF_GOOD && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
 }
 
 /* What judges may look at of security.ima is what caches keep of it. */

@@ -152,7 +152,7 @@ static void test_labels(void **state)
 {
 	static const char *const names[] = { "rsa", "other" };
 	static const int algos[] = { HASH_SHA1, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
-	uint8_t digest[64] = { 1, 2, 3 }, label[SIGNATURE_LABEL_MAX];
+	uint8_t digest[64] = { 1, 2, 3 }, label[MAKER_LABEL_MAX];
 	struct why why = { 0 };
 	size_t len;
 
