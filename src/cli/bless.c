@@ -85,7 +85,8 @@ static int bless(void)
 	k = evidence_keep(&e);
 	if (k < 0)
 		log_error("%s: %s", EVIDENCE_PATH, strerror(-k));
-	k = seen_keep();
+	/* in fix what was labelled and what has run cannot be told apart: the kernel has measured both */
+	k = r.decision.stage == STAGE_FIX ? 0 : seen_keep();
 	if (k < 0)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
@@ -112,8 +113,8 @@ const struct verb verb_bless = {
 	.name = "bless",
 	.summary = "this boot is good (imagate-bless.service)",
 	.help = "usage: imagate bless\n"
-	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence, and what ran\n"
-	        "for the boot-critical list; undefines counters in the TPM that a seal before this one left; counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
+	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence, and, but for fix, what\n"
+	        "ran for the boot-critical list; undefines counters in the TPM that a seal before this one left; counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
 	        "boot's gate to raise the floor. With automatic = yes it promotes what may be promoted, by the evidence of the\n"
 	        "boots before this one: this one counts once it has been watched to its end ('imagate watch').\n"
 	        "Exit status: 0 done, 1 this boot was not admitted, 2 usage, 3 failed.\n",

@@ -9,11 +9,15 @@
 
 static void report(const char *path, const char *reason, void *arg)
 {
-	(void)arg;
-	log_warning("%s: %s", path, reason);
+	unsigned *thousands = arg;
+
+	if (reason)
+		log_warning("%s: %s", path, reason);
+	else
+		log_notice("labelling: %u000 files, %s", ++*thousands, path);
 }
 
-/* A line now and then, where somebody looks on: imagate-label.service at the console. */
+/* Somebody looks on: imagate-label.service at the console. */
 static enum outcome tree(const char *dir, touch_report_fn fn, void *arg, struct touch_count *ret, struct why *why)
 {
 	enum outcome o;
@@ -29,10 +33,11 @@ static int label(char **paths)
 {
 	struct touch_count sum = { 0 }, c;
 	struct why why = { 0 };
-	enum outcome o = *paths ? OUTCOME_OK : everywhere(tree, report, NULL, &sum, &why);
+	unsigned thousands = 0;
+	enum outcome o = *paths ? OUTCOME_OK : everywhere(tree, report, &thousands, &sum, &why);
 
 	for (; o == OUTCOME_OK && *paths; paths++) {
-		o = touch_tree(*paths, report, NULL, &c, &why);
+		o = touch_tree(*paths, report, &thousands, &c, &why);
 		if (o == OUTCOME_OK)
 			touch_count_add(&sum, &c);
 	}

@@ -86,11 +86,14 @@ static enum outcome walk(const char *dir, bool look, touch_report_fn report, voi
 	}
 	while (errno = 0, (e = fts_read(fts))) {
 		const char *reason = NULL;
+		size_t before = c.seen;
 
 		if (e->fts_info == FTS_F)
 			reason = touch_file(e->fts_path, e->fts_statp, look, &c);
 		else if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS)
 			reason = strerror(e->fts_errno);
+		if (c.seen != before && c.seen % TOUCH_PROGRESS == 0)
+			report(e->fts_path, NULL, arg);
 		if (!reason)
 			continue;
 		c.failed++;
