@@ -95,18 +95,20 @@ static void follow(const struct record *r, struct audit_watch *w, int signals)
 	struct pollfd p[3] = { { .fd = w->fd, .events = POLLIN }, { .fd = signals, .events = POLLIN }, { .events = POLLIN } };
 
 	latedoor_begin(&door, r);
-	for (;;) {
+	while (!(p[1].revents & POLLIN)) {
 		p[2].fd = door.fd;
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
-			return;
+		if (poll(p, 3, -1) < 0) {
+			p[1].revents = 0;
+			if (errno != EINTR)
+				return; /* not an end that counts */
+		}
 		if (audit_watch_take(w)) {
 			keep(r, w, false);
 			(void)sd_notifyf(0, "STATUS=%u denials, %u records lost", w->denials, w->lost);
 		}
 		latedoor_look(&door);
-		if (p[1].revents & POLLIN)
-			return end(r, w);
 	}
+	end(r, w);
 }
 
 static int watch(void)
@@ -140,6 +142,17 @@ static int watch(void)
 	return IMAGATE_OK;
 }
 
+/* A watch that was killed leaves its number, which may be another's by now. */
+static bool is_ours(int pid)
+{
+	CLEAN_FREE char *name = NULL;
+	char path[32];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid); /* fits */
+	return file_read(AT_FDCWD, path, 64, &name, &len) == 0 && !strcmp(name, "imagate\n");
+}
+
 /* For imagate-evidence.service, which is stopped while /var is there: ends the watch and waits for its last line. */
 static int end_it(void)
 {
@@ -151,7 +164,8 @@ static int end_it(void)
 	if (file_read(AT_FDCWD, PID_PATH, 16, &text, &len) < 0)
 		return IMAGATE_OK; /* none runs */
 	fd = (int)syscall(SYS_pidfd_open, atoi(text), 0);
-	if (fd < 0 || syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) < 0) {
+	errno = ESRCH;
+	if (fd < 0 || !is_ours(atoi(text)) || syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) < 0) {
 		log_warning("the watch has not seen the end of this boot: %s", strerror(errno));
 		return IMAGATE_FAILED;
 	}
