@@ -31,5 +31,8 @@ typedef void (*touch_report_fn)(const char *path, const char *reason, void *arg)
  * not be done. */
 enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
                         struct touch_count *ret, struct why *why);
+/* The same, but what carries a label already is left alone: seconds instead of minutes. */
+enum outcome touch_missing(const char *dir, touch_report_fn report, void *arg,
+                           struct touch_count *ret, struct why *why);
 
 #endif
