@@ -102,10 +102,14 @@ $(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(SAN) $(WARN) -MMD -MP -c -o $@ $<
 
+# what only one of them needs: of cli, whose verbs need a running system, the parts that do not
+UNIT_OBJ_test_qr  = $(BUILD)/san/cli/qr.o
+UNIT_LIBS_test_qr = -lqrencode -lzbar
+$(BUILD)/unit/test_qr: $(UNIT_OBJ_test_qr)
 $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -lcmocka $(GATE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(UNIT_OBJ_$*) $(SAN_OBJ) -lcmocka $(GATE_LIBS) $(UNIT_LIBS_$*)
 
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(say) TEST $@
@@ -162,7 +166,8 @@ install: all
 	install -m 0644 units/imagate-gate.service units/imagate-sysroot.service units/require-gate.conf \
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
-	install -m 0644 units/imagate-watch.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
+	  units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
 	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
 	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
@@ -182,8 +187,8 @@ uninstall:
 	  $(addprefix $(DESTDIR)$(SHARE)/man/man5/,$(notdir $(MAN5))) \
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
-	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-trial.timer \
-	    imagate-trial.service)
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-evidence.service \
+	    imagate-label.service imagate-trial.timer imagate-trial.service)
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:

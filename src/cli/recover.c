@@ -86,7 +86,7 @@ static int recover(const struct wish *w)
 	if (!w->add && sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("the key is right, and could not be sealed to this TPM; nothing was changed. Without a TPM "
 		                      "the gate takes the recovery key at each boot", &why);
-	if (sealing_store(&g, &s, &payload) != IMAGATE_OK)
+	if (sealing_store(&g, &s, &payload) != IMAGATE_OK || sealing_count(&g, &master) != IMAGATE_OK)
 		return IMAGATE_FAILED;
 	sealing_say(&g, &s);
 	return IMAGATE_OK;

@@ -45,8 +45,10 @@ static const char *touch_fd(int fd, size_t size)
 	return has_label(fd) ? NULL : "the policy in force does not appraise it, or this is not the fix stage";
 }
 
+enum mode { LOOK, MISSING, ALL };
+
 /* NULL: fine or out of scope; else the reason. */
-static const char *touch_file(const char *path, const struct stat *st, bool look, struct touch_count *c)
+static const char *touch_file(const char *path, const struct stat *st, enum mode mode, struct touch_count *c)
 {
 	CLEAN_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const char *reason;
@@ -56,7 +58,7 @@ static const char *touch_file(const char *path, const struct stat *st, bool look
 	if (!(st->st_mode & 0111) && !kernel_loads(path) && !is_elf(fd))
 		return NULL;
 	c->seen++;
-	if (look) {
+	if (mode == LOOK) {
 		bool fine = has_label(fd) || st->st_size == 0;
 
 		c->kept += fine;
@@ -64,7 +66,7 @@ static const char *touch_file(const char *path, const struct stat *st, bool look
 	}
 	if (has_label(fd)) {
 		c->kept++;
-		return touch_fd(fd, (size_t)st->st_size);
+		return mode == MISSING ? NULL : touch_fd(fd, (size_t)st->st_size);
 	}
 	reason = touch_fd(fd, (size_t)st->st_size);
 	if (!reason)
@@ -72,7 +74,7 @@ static const char *touch_file(const char *path, const struct stat *st, bool look
 	return reason;
 }
 
-static enum outcome walk(const char *dir, bool look, touch_report_fn report, void *arg,
+static enum outcome walk(const char *dir, enum mode mode, touch_report_fn report, void *arg,
                          struct touch_count *ret, struct why *why)
 {
 	char *paths[] = { (char *)dir, NULL }; /* fts(3) does not write them */
@@ -86,11 +88,14 @@ static enum outcome walk(const char *dir, bool look, touch_report_fn report, voi
 	}
 	while (errno = 0, (e = fts_read(fts))) {
 		const char *reason = NULL;
+		size_t before = c.seen;
 
 		if (e->fts_info == FTS_F)
-			reason = touch_file(e->fts_path, e->fts_statp, look, &c);
+			reason = touch_file(e->fts_path, e->fts_statp, mode, &c);
 		else if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS)
 			reason = strerror(e->fts_errno);
+		if (c.seen != before && c.seen % TOUCH_PROGRESS == 0)
+			report(e->fts_path, NULL, arg);
 		if (!reason)
 			continue;
 		c.failed++;
@@ -109,11 +114,17 @@ static enum outcome walk(const char *dir, bool look, touch_report_fn report, voi
 enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
                         struct touch_count *ret, struct why *why)
 {
-	return walk(dir, false, report, arg, ret, why);
+	return walk(dir, ALL, report, arg, ret, why);
 }
 
 enum outcome touch_coverage(const char *dir, touch_report_fn report, void *arg,
                             struct touch_count *ret, struct why *why)
 {
-	return walk(dir, true, report, arg, ret, why);
+	return walk(dir, LOOK, report, arg, ret, why);
+}
+
+enum outcome touch_missing(const char *dir, touch_report_fn report, void *arg,
+                           struct touch_count *ret, struct why *why)
+{
+	return walk(dir, MISSING, report, arg, ret, why);
 }
