@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import machine as m
+import policyboot
 from gate import check
 from golden import lsm_for
 
@@ -174,4 +175,4 @@ def language(kernel, work):
 
 
 BOTH, NEW = ("6.1.", "6.12."), ("6.12.",)
-CASES = [("policy-language", language, BOTH)]
+CASES = [("policy-language", language, BOTH)] + policyboot.CASES
