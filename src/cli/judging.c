@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
+#include "cli/bykey.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/policy.h"
@@ -43,6 +44,16 @@ static int read_evm_key(int fd, struct judging *j)
 	key.len = (size_t)n;
 	keyset_hmac(j->keys, &key);
 	j->hmac = key;
+	return IMAGATE_OK;
+}
+
+static int open_evm_key(const char *seal, struct judging *j)
+{
+	struct why why = { 0 };
+
+	if (evm_key_by_recovery_key(seal, &j->hmac, &why) != OUTCOME_OK)
+		return refused(&why);
+	keyset_hmac(j->keys, &j->hmac);
 	return IMAGATE_OK;
 }
 
@@ -101,6 +112,8 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 		            keyset_unusable(j->keys));
 	if (r == IMAGATE_OK && w->evm_key_fd >= 0)
 		r = read_evm_key(w->evm_key_fd, j);
+	if (r == IMAGATE_OK && w->evm_seal)
+		r = open_evm_key(w->evm_seal, j);
 	if (r == IMAGATE_OK)
 		r = read_policy(w, j);
 	about(w, &c, j);

@@ -19,7 +19,7 @@ static int label_by_us(struct labelwrite_wish *w)
 	return labelwrite(w);
 }
 
-enum { OPT_ROOT = 256, OPT_WRITE, OPT_HASH, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_KEY_FD, OPT_POLICY, OPT_CONFIG, OPT_ALL,
+enum { OPT_ROOT = 256, OPT_WRITE, OPT_HASH, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_KEY_FD, OPT_SEAL, OPT_POLICY, OPT_CONFIG, OPT_ALL,
 	OPT_DRY, OPT_JSON, OPT_THREADS };
 
 /* Those of writing from user space. False: usage. */
@@ -35,6 +35,7 @@ static bool write_option(struct labelwrite_wish *w, int option)
 	case OPT_CERT: w->cert[MAKER_IMA] = optarg; return true;
 	case OPT_EVM_SIGN: w->key[MAKER_EVM] = optarg; return true;
 	case OPT_EVM_CERT: w->cert[MAKER_EVM] = optarg; return true;
+	case OPT_SEAL: w->judging.evm_seal = optarg; return true;
 	case OPT_POLICY: w->judging.policy = optarg; return true;
 	case OPT_CONFIG: w->judging.config = optarg; return true;
 	case OPT_ALL: w->all = true; return true;
@@ -57,6 +58,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		{ "hash", required_argument, NULL, OPT_HASH },         { "sign", required_argument, NULL, OPT_SIGN },
 		{ "cert", required_argument, NULL, OPT_CERT },         { "evm-sign", required_argument, NULL, OPT_EVM_SIGN },
 		{ "evm-cert", required_argument, NULL, OPT_EVM_CERT }, { "evm-key-fd", required_argument, NULL, OPT_KEY_FD },
+		{ "evm-seal", required_argument, NULL, OPT_SEAL },
 		{ "policy", required_argument, NULL, OPT_POLICY },     { "config", required_argument, NULL, OPT_CONFIG },
 		{ "all", no_argument, NULL, OPT_ALL },                 { "dry-run", no_argument, NULL, OPT_DRY },
 		{ "json", no_argument, NULL, OPT_JSON },               { "threads", required_argument, NULL, OPT_THREADS },
@@ -100,6 +102,7 @@ const struct verb verb_label = {
 	        "  --sign KEY --cert CERTIFICATE          security.ima becomes a signature\n"
 	        "  --evm-sign KEY --evm-cert CERTIFICATE  security.evm becomes a portable signature\n"
 	        "  --evm-key-fd N         EVM's HMAC key, raw, from file descriptor N: security.evm becomes an HMAC\n"
+	        "  --evm-seal FILE        the same, with the key in this seal.pem, opened by its recovery key\n"
 	        "  --policy FILE, --config FILE           what is in scope; the configured policy by default\n"
 	        "  --all                  every regular file, whatever the policy says\n"
 	        "  --dry-run, --json, --threads N\n"
