@@ -2,6 +2,7 @@
 
 #include "base/clean.h"
 #include "base/log.h"
+#include "cli/pin.h"
 #include "cli/progress.h"
 #include "cli/verb.h"
 #include "core/advice.h"
@@ -55,7 +56,7 @@ static int open_signers(const struct labelwrite_wish *w, struct tools *t)
 			log_error("%s", options[k]);
 			return IMAGATE_USAGE;
 		}
-		if (w->key[k] && signer_open(w->key[k], w->cert[k], &t->signer[k], &why) != OUTCOME_OK)
+		if (w->key[k] && signer_open(&(struct signer_wish){ w->key[k], w->cert[k], pin_ask }, &t->signer[k], &why) != OUTCOME_OK)
 			return said(&why, IMAGATE_USAGE);
 	}
 	return IMAGATE_OK;

@@ -4,15 +4,15 @@
 
 #include "core/outcome.h"
 #include "core/why.h"
+#include "crypto/signer.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define DETACHED_MAX (64 * 1024)
 
-/* key: PEM file (a passphrase is asked for at the terminal), certificate: DER or PEM; it goes into the signature.
- * *ret is malloc'ed. */
-enum outcome detached_sign(const char *key, const char *certificate, const void *text, size_t len, uint8_t **ret,
+/* The certificate goes into the signature. *ret is malloc'ed. */
+enum outcome detached_sign(const struct signer_wish *w, const void *text, size_t len, uint8_t **ret,
                            size_t *ret_len, struct why *why);
 
 /* certificates: a directory of *.der, each of them trusted by itself: signers, or CAs of signers. Their dates are

@@ -24,14 +24,14 @@ struct signer {
 	uint32_t keyid;
 };
 
-enum outcome signer_open(const char *key, const char *certificate, struct signer **ret, struct why *why)
+enum outcome signer_open(const struct signer_wish *w, struct signer **ret, struct why *why)
 {
 	struct signer *s = calloc(1, sizeof(*s));
 	struct key_pair pair = { NULL, NULL };
-	enum outcome o = s ? key_pair_read(key, certificate, &pair, why) : crypto_failed(why, "allocate", "signer");
+	enum outcome o = s ? key_pair_read(w, &pair, why) : crypto_failed(why, "allocate", "signer");
 
 	if (o == OUTCOME_OK && !certificate_keyid(pair.certificate, &s->keyid)) {
-		why_set(why, WHY_TEXT, 0, "sign with", certificate);
+		why_set(why, WHY_TEXT, 0, "sign with", w->certificate);
 		why_detail(why, "no SubjectKeyIdentifier: make it with one (see keys/), the kernel finds keys by it");
 		o = OUTCOME_REFUSED;
 	}

@@ -70,7 +70,7 @@ static void make_signer(int k, EVP_PKEY *key)
 	(void)snprintf(cert, sizeof(cert), "%s.der", file);
 	f = fopen(cert, "w");
 	assert_true(f && fwrite(der, 1, len, f) == len && fclose(f) == 0);
-	assert_int_equal(signer_open(file, cert, &signers[k], NULL), OUTCOME_OK);
+	assert_int_equal(signer_open(&(struct signer_wish){ file, cert, NULL }, &signers[k], NULL), OUTCOME_OK);
 	assert_int_equal(keyset_add(keys, k ? RING_EVM : RING_IMA, cert, der, len, NULL), OUTCOME_OK);
 	(void)unlink(file);
 	(void)unlink(cert);
