@@ -83,6 +83,11 @@ $(BUILD)/unseal: tests/vm/unseal.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
 
+# for the benchmarks
+$(BUILD)/bench-catalogue: tests/bench/catalogue.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ))
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
+
 $(BUILD)/cut.so: tests/vm/cut.c
 	$(say) LD $@
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -Wno-missing-prototypes -fPIC -shared -o $@ $< -ldl

@@ -10,18 +10,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define HUGE_FROM (8 * 1024 * 1024)
-
-/* Zeroed, and not resident until it is touched. */
+/* Zeroed, and not resident until it is touched. Of ordinary pages: huge ones take 20 ms less where memory is fresh,
+ * and 200 more where it has to be compacted first. */
 static void *memory(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	if (size >= HUGE_FROM)
-		(void)madvise(p, size, MADV_HUGEPAGE); /* a wish: fewer page faults */
-	return p;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 void catalogue_file_free(struct catalogue_file *f)
