@@ -1,0 +1,549 @@
+/* Catalogues as files: signed, forged, of another epoch, revoked; what a set of them proves; trees of digests. */
+#include "certs.h"
+
+#include "base/file.h"
+#include "core/revoked.h"
+#include "crypto/detached.h"
+#include "crypto/keyset.h"
+#include "label/catalogues.h"
+#include "label/treedigest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <sys/stat.h>
+
+static char dir_name[] = "/tmp/imagate-catalogues-XXXXXX";
+static int dir = -1;
+static const uint8_t id[4] = { 1, 2, 3, 4 };
+
+static const char *at(const char *name)
+{
+	static char path[4][128];
+	static int turn;
+
+	turn = (turn + 1) % 4;
+	(void)snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir_name, name);
+	return path[turn];
+}
+
+static void put(const char *name, const void *bytes, size_t len)
+{
+	assert_int_equal(file_write_atomic(dir, name, bytes, len, 0644), 0);
+}
+
+static void make_pair(const char *key_name, const char *cert_name)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	uint8_t der[4096];
+	FILE *f = fopen(at(key_name), "w");
+
+	assert_non_null(f);
+	assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+	assert_int_equal(fclose(f), 0);
+	put(cert_name, der, cert_make(key, id, sizeof(id), der, sizeof(der)));
+	EVP_PKEY_free(key);
+}
+
+static void sign(const char *name, const char *text, const char *key, const char *cert)
+{
+	struct why why = { 0 };
+	char beside[128];
+	uint8_t *sig;
+	size_t len;
+
+	assert_int_equal(detached_sign(at(key), at(cert), text, strlen(text), &sig, &len, &why), OUTCOME_OK);
+	(void)snprintf(beside, sizeof(beside), "%s.p7s", name);
+	put(beside, sig, len);
+	free(sig);
+}
+
+static void put_signed(const char *name, const char *text)
+{
+	put(name, text, strlen(text));
+	sign(name, text, "good.key", "trust/good.der");
+}
+
+static void empty(const char *name)
+{
+	char command[160];
+
+	(void)snprintf(command, sizeof(command), "rm -rf %s && mkdir %s", at(name), at(name));
+	assert_int_equal(system(command), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir_name));
+	dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	empty("trust");
+	empty("other");
+	make_pair("good.key", "trust/good.der");
+	make_pair("forger.key", "other/forger.der");
+	return dir < 0;
+}
+
+static int teardown(void **state)
+{
+	char command[96];
+
+	(void)state;
+	(void)close(dir);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir_name);
+	return system(command);
+}
+
+#define D(c) c c c c c c c c c c c c c c c c
+#define D1 D("1111")
+#define D2 D("2222")
+#define D3 D("3333")
+#define HEAD(name, epoch) "# imagate-catalogue: 1\n# name: " name "\n# epoch: " epoch "\n"
+#define BASE(epoch) HEAD("base", epoch) D1 "  /bin/a\n" D2 "  /bin/b\n"
+
+static struct verifier verifier(void)
+{
+	static struct detached_trust trust;
+
+	trust = (struct detached_trust){ dir, "trust" };
+	return detached_verifier(&trust);
+}
+
+/* -- one file ------------------------------------------------------------------------------ */
+
+static enum outcome load(const char *name, struct why *why)
+{
+	struct verifier v = verifier();
+	struct catalogue_file f;
+	enum outcome o;
+
+	*why = (struct why){ 0 };
+	o = catalogue_file_load(dir, name, &v, &f, why);
+	if (o == OUTCOME_OK)
+		assert_int_equal(f.catalogue.count, 2);
+	else
+		assert_true(!f.text && !f.index);
+	assert_int_equal(o == OUTCOME_OK, why->domain == WHY_NONE);
+	catalogue_file_free(&f);
+	return o;
+}
+
+static void test_file(void **state)
+{
+	struct why why;
+	char text[] = BASE("7");
+
+	(void)state;
+	assert_int_equal(load("c", &why), OUTCOME_ABSENT);
+	put("c", text, strlen(text));
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED); /* not signed */
+	sign("c", text, "forger.key", "other/forger.der");
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+	put_signed("c", text);
+	assert_int_equal(load("c", &why), OUTCOME_OK);
+	for (size_t i = 0; i < strlen(text); i++) { /* a bit of it */
+		text[i] ^= 1;
+		put("c", text, strlen(text));
+		assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+		assert_true(strstr(why.detail, "changed since"));
+		text[i] ^= 1;
+	}
+	put("c", text, strlen(text) - 78); /* a line less */
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+	put("c", "", 0);
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+	put("c.p7s", "x", 1);
+	put("c", text, strlen(text));
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+	put("c.p7s", "", 0);
+	assert_int_equal(load("c", &why), OUTCOME_REFUSED);
+}
+
+static const struct {
+	const char *text;
+	unsigned line;
+} malformed[] = { /* and well signed */
+	{ HEAD("base", "7") D1 "  /bin/b\n" D2 "  /bin/a\n", 5 },
+	{ HEAD("base", "7") D1 "  /bin/a\n" D2 "  /bin/a\n", 5 },
+	{ HEAD("base", "0"), 3 },
+	{ "# imagate-revoked: 1\n# epoch: 1\n", 1 },
+	{ "appraise func=BPRM_CHECK\n", 1 },
+	{ "", 1 },
+};
+
+static void test_malformed(void **state)
+{
+	struct why why;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(malformed); i++) {
+		put_signed("m", malformed[i].text);
+		assert_int_equal(load("m", &why), OUTCOME_REFUSED);
+		assert_int_equal(why.domain, WHY_TEXT);
+		if (why.code != malformed[i].line)
+			fail_msg("row %zu: line %ld", i, (long)why.code);
+	}
+	assert_int_equal(mkdirat(dir, "d", 0755), 0);
+	assert_int_equal(load("d", &why), OUTCOME_BROKEN);
+	assert_int_equal(symlinkat("c", dir, "l"), 0);
+	assert_int_equal(load("l", &why), OUTCOME_BROKEN);
+}
+
+/* -- a set --------------------------------------------------------------------------------- */
+
+static struct catalogues *set(enum outcome wanted, unsigned least)
+{
+	struct verifier v = verifier();
+	const struct catalogues_about about = { dir, "set", &v, least };
+	struct catalogues *c = NULL;
+	struct why why = { 0 };
+	enum outcome o = catalogues_load(&about, &c, &why);
+
+	if (o != wanted)
+		fail_msg("%s instead of %s: %s %s", outcome_name(o), outcome_name(wanted), why.subject, why.detail);
+	return c;
+}
+
+static enum outcome proves(const struct catalogues *c, const char *path, uint8_t byte)
+{
+	uint8_t digest[32];
+
+	memset(digest, byte, sizeof(digest));
+	return path ? catalogue_proves(c, path, digest) : catalogue_proves_content(c, digest);
+}
+
+static enum catalogue_state state_of(const struct catalogues *c, const char *file)
+{
+	for (size_t i = 0; i < catalogues_count(c); i++)
+		if (!strcmp(catalogues_at(c, i)->file, file))
+			return catalogues_at(c, i)->state;
+	fail_msg("%s is not listed", file);
+	return CATALOGUE_BAD;
+}
+
+static void expect_nothing(const struct catalogues *c)
+{
+	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_BLOCKED);
+	assert_int_equal(proves(c, NULL, 0x11), OUTCOME_BLOCKED);
+}
+
+static void count_path(const char *path, void *arg)
+{
+	unsigned *n = arg;
+
+	*n += *path == '/';
+}
+
+static void test_proves(void **state)
+{
+	uint8_t digest[32];
+	unsigned paths = 0;
+	struct catalogues *c;
+
+	(void)state;
+	expect_nothing(NULL);
+	empty("set");
+	put_signed("set/base.catalogue", BASE("7"));
+	put_signed("set/more.catalogue", HEAD("more", "1") D3 "  /bin/a\n" D1 "  /opt/x\n");
+	c = set(OUTCOME_OK, 0);
+	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_OK);
+	assert_int_equal(proves(c, "/bin/a", 0x33), OUTCOME_OK); /* by the other one */
+	assert_int_equal(proves(c, "/bin/a", 0x22), OUTCOME_REFUSED);
+	assert_int_equal(proves(c, "/bin/b", 0x22), OUTCOME_OK);
+	assert_int_equal(proves(c, "/bin/c", 0x22), OUTCOME_ABSENT);
+	assert_int_equal(proves(c, "bin/b", 0x22), OUTCOME_ABSENT);
+	assert_int_equal(proves(c, "", 0x22), OUTCOME_ABSENT);
+	assert_int_equal(proves(c, NULL, 0x22), OUTCOME_OK);
+	assert_int_equal(proves(c, NULL, 0x44), OUTCOME_ABSENT);
+	memset(digest, 0x11, sizeof(digest));
+	catalogue_paths(c, digest, count_path, &paths);
+	assert_int_equal(paths, 2);
+	catalogues_free(&c);
+	assert_null(c);
+}
+
+/* One that is forged, unsigned or malformed proves nothing, and the others still do. */
+static void test_bad_one(void **state)
+{
+	struct catalogues *c;
+
+	(void)state;
+	empty("set");
+	put_signed("set/base.catalogue", BASE("7"));
+	put("set/forged.catalogue", BASE("9"), strlen(BASE("9")));
+	sign("set/forged.catalogue", BASE("9"), "forger.key", "other/forger.der");
+	put("set/unsigned.catalogue", HEAD("u", "1") D3 "  /u\n", strlen(HEAD("u", "1") D3 "  /u\n"));
+	put("set/.hidden.catalogue", "", 0);
+	put("set/base.txt", "", 0);
+	c = set(OUTCOME_OK, 0);
+	assert_int_equal(catalogues_count(c), 3);
+	assert_int_equal(state_of(c, "base.catalogue"), CATALOGUE_ACTIVE); /* a forged epoch supersedes nothing */
+	assert_int_equal(state_of(c, "forged.catalogue"), CATALOGUE_BAD);
+	assert_int_equal(state_of(c, "unsigned.catalogue"), CATALOGUE_BAD);
+	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_OK);
+	assert_int_equal(proves(c, "/u", 0x33), OUTCOME_ABSENT);
+	catalogues_free(&c);
+	put("set/base.catalogue", "x", 1);
+	c = set(OUTCOME_ABSENT, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+}
+
+/* Of one name the highest epoch counts, whatever the files are called; of equal ones the first. */
+static void test_epochs(void **state)
+{
+	static const struct {
+		unsigned epoch[3];
+		int active;
+	} orders[] = { { { 7, 8, 9 }, 2 }, { { 9, 8, 7 }, 0 }, { { 8, 9, 7 }, 1 }, { { 7, 9, 9 }, 1 } };
+	static const char *const names[] = { "0.catalogue", "1.catalogue", "2.catalogue" };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(orders); i++) {
+		struct catalogues *c;
+
+		empty("set");
+		for (int k = 0; k < 3; k++) {
+			static const char *const digests[] = { D1, D2, D3 };
+			char name[32], text[512];
+
+			(void)snprintf(name, sizeof(name), "set/%s", names[k]);
+			(void)snprintf(text, sizeof(text), HEAD("base", "%u") "%s  /bin/a\n", orders[i].epoch[k], digests[k]);
+			put_signed(name, text);
+		}
+		c = set(OUTCOME_OK, 0);
+		for (int k = 0; k < 3; k++) {
+			assert_int_equal(state_of(c, names[k]), k == orders[i].active ? CATALOGUE_ACTIVE : CATALOGUE_SUPERSEDED);
+			assert_int_equal(proves(c, "/bin/a", (uint8_t)(0x11 * (k + 1))), k == orders[i].active ? OUTCOME_OK : OUTCOME_REFUSED);
+			assert_int_equal(proves(c, NULL, (uint8_t)(0x11 * (k + 1))), k == orders[i].active ? OUTCOME_OK : OUTCOME_ABSENT);
+		}
+		catalogues_free(&c);
+	}
+}
+
+static void put_list(const char *entries)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text), "# imagate-revoked: 1\n# epoch: 3\n%s", entries);
+	put_signed("set/revoked", text);
+}
+
+static void test_revoked(void **state)
+{
+	struct catalogues *c;
+	size_t digests;
+
+	(void)state;
+	empty("set");
+	put_signed("set/base.catalogue", BASE("7"));
+	put_signed("set/more.catalogue", HEAD("more", "1") D2 "  /opt/x\n");
+	put_list("base 7\nmore 1\n");
+	c = set(OUTCOME_OK, 3);
+	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_OK);
+	assert_int_equal(catalogues_revoked(c, &digests), 3);
+	assert_int_equal(digests, 0);
+	catalogues_free(&c);
+	put_list(D2 "\nbase 8\n" D3 "\n");
+	c = set(OUTCOME_OK, 0);
+	assert_int_equal(state_of(c, "base.catalogue"), CATALOGUE_REVOKED);
+	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_ABSENT);
+	assert_int_equal(proves(c, "/opt/x", 0x22), OUTCOME_REFUSED);
+	assert_int_equal(proves(c, NULL, 0x22), OUTCOME_REFUSED);
+	assert_int_equal(proves(c, NULL, 0x33), OUTCOME_REFUSED);
+	catalogues_free(&c);
+	put_list("base 8\nmore 2\n");
+	c = set(OUTCOME_ABSENT, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+}
+
+/* Where nobody knows what the list said, nothing is proven. */
+static void test_bad_list(void **state)
+{
+	static const char list[] = "# imagate-revoked: 1\n# epoch: 3\n";
+	struct catalogues *c;
+
+	(void)state;
+	empty("set");
+	put_signed("set/base.catalogue", BASE("7"));
+	c = set(OUTCOME_REFUSED, 1); /* there must be one */
+	expect_nothing(c);
+	catalogues_free(&c);
+	put("set/revoked", list, strlen(list));
+	c = set(OUTCOME_REFUSED, 0); /* not signed */
+	expect_nothing(c);
+	catalogues_free(&c);
+	sign("set/revoked", list, "forger.key", "other/forger.der");
+	c = set(OUTCOME_REFUSED, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+	put_signed("set/revoked", list);
+	c = set(OUTCOME_OK, 3);
+	catalogues_free(&c);
+	c = set(OUTCOME_REFUSED, 4); /* an old one */
+	expect_nothing(c);
+	catalogues_free(&c);
+	put_list("base\n");
+	c = set(OUTCOME_REFUSED, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+	put_signed("set/revoked", BASE("7")); /* signed for another purpose */
+	c = set(OUTCOME_REFUSED, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+	assert_int_equal(unlinkat(dir, "set/revoked", 0), 0); /* its signature is left */
+	c = set(OUTCOME_REFUSED, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+}
+
+static void test_no_set(void **state)
+{
+	struct catalogues *c;
+
+	(void)state;
+	empty("set");
+	assert_int_equal(unlinkat(dir, "set", AT_REMOVEDIR), 0);
+	c = set(OUTCOME_ABSENT, 0);
+	expect_nothing(c);
+	catalogues_free(&c);
+	c = set(OUTCOME_REFUSED, 1);
+	expect_nothing(c);
+	catalogues_free(&c);
+	empty("set");
+	c = set(OUTCOME_ABSENT, 0);
+	catalogues_free(&c);
+}
+
+/* -- digests of a tree ----------------------------------------------------------------------- */
+
+static const struct {
+	const char *path, *text;
+	mode_t mode;
+	bool code;
+} files[] = {
+	{ "tree/bin/run", "#!/bin/sh\n", 0755, true },
+	{ "tree/bin/data", "data", 0644, false },
+	{ "tree/lib/x.so", "\177ELF...", 0644, true },
+	{ "tree/lib/modules/6.1/x.ko.xz", "module", 0644, true },
+	{ "tree/lib/firmware/x.bin", "firmware", 0644, true },
+	{ "tree/boot/vmlinuz-6", "kernel", 0644, true },
+	{ "tree/odd\nname", "x", 0755, true },
+	{ "tree/odd\\name", "", 0755, true },
+	{ "tree/empty", "", 0600, false },
+};
+
+static const char *const directories[] = { "tree", "tree/bin", "tree/lib", "tree/lib/modules", "tree/lib/modules/6.1",
+	"tree/lib/firmware", "tree/boot" };
+
+static int tree_setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(directories); i++)
+		if (mkdirat(dir, directories[i], 0755) < 0)
+			return -1;
+	for (size_t i = 0; i < ROWS(files); i++)
+		if (file_write_atomic(dir, files[i].path, files[i].text, strlen(files[i].text), files[i].mode) < 0)
+			return -1;
+	return symlinkat("bin/run", dir, "tree/link");
+}
+
+static struct treedigest digests(const char *const *starts, bool all, unsigned threads)
+{
+	CLEAN_FD root = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct keyset *keys = keyset_new();
+	struct prover provers[8];
+	struct treedigest t = { .provers = provers, .threads = threads, .starts = starts, .all = all };
+	struct why why = { 0 };
+
+	for (unsigned i = 0; i < threads; i++)
+		assert_int_equal(prover_open(keys, &provers[i], &why), OUTCOME_OK);
+	assert_int_equal(treedigest_run(root, &t, &why), OUTCOME_OK);
+	for (unsigned i = 0; i < threads; i++)
+		prover_close(&provers[i]);
+	keyset_free(&keys);
+	t.provers = NULL;
+	return t;
+}
+
+static const struct treedigest_entry *entry_of(const struct treedigest *t, const char *path)
+{
+	const struct treedigest_entry *found = NULL;
+
+	for (size_t i = 0; i < t->count; i++)
+		if (!strcmp(t->entry[i].path, path)) {
+			assert_null(found);
+			found = &t->entry[i];
+		}
+	return found;
+}
+
+static void test_tree(void **state)
+{
+	(void)state;
+	for (unsigned threads = 1; threads <= 8; threads *= 2)
+		for (int all = 0; all < 2; all++) {
+			struct treedigest t = digests(NULL, all, threads);
+			size_t wanted = 0;
+
+			for (size_t i = 0; i < ROWS(files); i++) {
+				const struct treedigest_entry *e = entry_of(&t, files[i].path + 4);
+				uint8_t is[32];
+
+				if (!e != !(all || files[i].code))
+					fail_msg("%s: %s", files[i].path, e ? "in it" : "not in it");
+				if (!e)
+					continue;
+				wanted++;
+				assert_int_equal(EVP_Digest(files[i].text, strlen(files[i].text), is, NULL, EVP_sha256(), NULL), 1);
+				assert_memory_equal(e->digest, is, 32);
+			}
+			assert_int_equal(t.count, wanted);
+			assert_int_equal(t.bad, 0);
+			for (size_t i = 1; i < t.count; i++)
+				assert_true(catalogue_compare(t.entry[i - 1].path, t.entry[i].path) < 0);
+			treedigest_free(&t);
+		}
+}
+
+/* Starts within one another, a single file; what cannot be read is not passed over. */
+static void test_starts(void **state)
+{
+	static const char *const starts[] = { "/lib", "/bin/run", "/lib/firmware", "/bin", NULL };
+	struct treedigest t = digests(starts, true, 2);
+
+	(void)state;
+	assert_int_equal(t.count, 5);
+	treedigest_free(&t);
+	assert_int_equal(fchmodat(dir, "tree/bin/data", 0, 0), 0);
+	assert_int_equal(fchmodat(dir, "tree/boot", 0, 0), 0);
+	assert_int_equal(fchmodat(dir, "tree/empty", 0644, 0), 0);
+	assert_int_equal(chmod(dir_name, 0755), 0);
+	assert_int_equal(seteuid(65534), 0);
+	t = digests(NULL, true, 2);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(t.bad, 2);
+	assert_int_equal(entry_of(&t, "/bin/data")->error, EACCES);
+	assert_int_equal(entry_of(&t, "/boot")->error, EACCES);
+	assert_int_equal(entry_of(&t, "/empty")->error, 0);
+	treedigest_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_proves),
+		cmocka_unit_test(test_bad_one),
+		cmocka_unit_test(test_epochs),
+		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_bad_list),
+		cmocka_unit_test(test_no_set),
+		cmocka_unit_test_setup(test_tree, tree_setup),
+		cmocka_unit_test(test_starts),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
