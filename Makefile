@@ -33,7 +33,7 @@ GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lk
 CLI_LIBS  = $(GATE_LIBS) -ljson-c -lqrencode
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
-        check-fuzz check-all bench clean deps-build deps-test deps-vm
+        check-fuzz check-all bench bench-catalogue clean deps-build deps-test deps-vm
 .DELETE_ON_ERROR:
 
 ifeq ($(V),1)
@@ -56,6 +56,7 @@ help:
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
+	@echo 'make bench-catalogue  1,000,000 entries verified and loaded: time and memory'
 	@echo 'make clean        remove $(BUILD)'
 
 # -- compiling ------------------------------------------------------------------------
@@ -133,8 +134,11 @@ check-fuzz: deps-test
 demo: deps-vm all
 	$(Q)tests/vm/demo
 
-bench: deps-vm all
+bench: deps-vm all bench-catalogue
 	$(Q)tests/vm/bench
+
+bench-catalogue: $(BUILD)/bench-catalogue
+	$(Q)tests/bench/catalogue $<
 
 check-vm: deps-vm
 	+@tests/run-vm "$(MAKE)"
