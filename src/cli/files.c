@@ -124,7 +124,7 @@ static void print_summary(const struct survey *s, const struct judging *j, doubl
 	else
 		(void)printf("none would be denied\n");
 	if (s->unverified)
-		(void)printf("  %zu of these carry an HMAC or a signature whose key is not at hand here: taken for good\n",
+		(void)printf("  %zu of these cannot be verified here, as a key or a hash algorithm is not at hand: taken for good\n",
 		             (size_t)s->unverified);
 	print_groups(s, j);
 }
@@ -164,12 +164,22 @@ static void print_one(const char *path, const struct hook *h, const struct exami
 
 /* -- together ---------------------------------------------------------------------------- */
 
+static bool named(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)) != NULL; p += len)
+		if ((p == names || p[-1] == ',') && (p[len] == ',' || p[len] == '\0'))
+			return true;
+	return false;
+}
+
 static unsigned hooks_named(const char *names)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; hook_at(i); i++)
-		if (strstr(names, rule_func_name(hook_at(i)->func)))
+		if (named(names, rule_func_name(hook_at(i)->func)))
 			bits |= 1u << i;
 	return bits;
 }
@@ -178,8 +188,8 @@ static bool fingerprint(const struct judging *j, uint8_t ret[static 32])
 {
 	uint8_t keys[32];
 	struct {
-		uint32_t evm, algos, verity;
-	} about = { j->about.evm, j->about.algos, j->about.verity };
+		uint32_t evm, hashes, hash_count, verity;
+	} about = { j->about.evm, j->about.hashes, (uint32_t)j->about.hash_count, j->about.verity };
 	const struct part parts[] = { { keys, sizeof(keys) }, { &about, sizeof(about) } };
 
 	return keyset_fingerprint(j->keys, keys, NULL) == OUTCOME_OK && digest_parts(parts, 2, ret, NULL) == OUTCOME_OK;

@@ -14,6 +14,7 @@ struct judging_wish {
 	const char *policy;      /* instead of the configured one */
 	const char *ima_certs, *evm_certs; /* directories of *.der, instead of the configured ones */
 	int evm_key_fd;          /* -1: EVM's HMAC key is not at hand */
+	const char *evm_seal;    /* the seal that holds it, opened by the recovery key; NULL: none */
 	int evm;                 /* EVM_*; -1: as the configuration has it */
 	struct rule_kernel kernel;
 };

@@ -30,7 +30,8 @@ struct worker {
 	bool refused; /* nothing of this kind can be written here */
 	uint8_t head[HEAD];
 	uint8_t ima[MAKER_LABEL_MAX], evm[MAKER_LABEL_MAX]; /* as they are to be */
-	uint8_t is[EVM_XATTRS + 1][EXAMINE_XATTR_MAX];      /* as they are */
+	uint8_t is[EVM_XATTRS][EXAMINE_XATTR_MAX];          /* as they are, and these two: */
+	uint8_t ima_is[EXAMINE_XATTR_MAX], evm_is[EXAMINE_XATTR_MAX];
 };
 
 /* A file that is being labelled. */
@@ -118,8 +119,8 @@ static ssize_t get(int fd, const char *name, uint8_t *buf)
 static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *digest, size_t len, struct why *why)
 {
 	const struct maker *m = w->maker;
-	struct xattr is = { w->is[EVM_XATTRS], 0 };
-	ssize_t n = get(j->fd, "security.ima", w->is[EVM_XATTRS]);
+	struct xattr is = { w->ima_is, 0 };
+	ssize_t n = get(j->fd, "security.ima", w->ima_is);
 	size_t size;
 	enum outcome o;
 
@@ -198,11 +199,11 @@ static enum outcome want_evm(struct worker *w, struct job *j, bool *ret_changed,
 	*ret_changed = false;
 	if (!m->signs[MAKER_EVM] && !m->macs)
 		return OUTCOME_OK;
-	if (!values_of(w, j, values) || (n = get(j->fd, "security.evm", w->is[EVM_XATTRS])) < 0) {
+	if (!values_of(w, j, values) || (n = get(j->fd, "security.evm", w->evm_is)) < 0) {
 		why_set(why, WHY_ERRNO, errno, "read labels of", j->path);
 		return OUTCOME_BROKEN;
 	}
-	is = (struct xattr){ w->is[EVM_XATTRS], (size_t)n };
+	is = (struct xattr){ w->evm_is, (size_t)n };
 	evm_message(values, &about, m->signs[MAKER_EVM] ? TYPE_PORTABLE : TYPE_HMAC, &msg);
 	if (m->signs[MAKER_EVM]) {
 		o = want_portable(w, j, &msg, &is, why);

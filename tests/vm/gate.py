@@ -517,13 +517,27 @@ def x509(kernel, work):
     return r
 
 
+ON_TRIAL = """
+cat >/etc/imagate/imagate.conf <<'END'
+%sEND
+mkdir -p /boot/grub; grub-editenv /boot/grub/grubenv create
+grub-editenv /boot/grub/grubenv set imagate_stage=fix imagate_trial=audit imagate_tries=1
+rm -f /run/imagate/blessed; imagate bless 2>&1; echo "bless-rc=$?"
+grub-editenv /boot/grub/grubenv list | sed s/^/then-/
+"""
+
+
 def x509_only(kernel, work):
-    """certificates alone, in audit: the policy first, then EVM; both keyrings pinned; no TPM is asked"""
+    """certificates alone, in audit: the policy first, then EVM; both keyrings pinned; no TPM is asked; a trial can be blessed"""
     good = make_signer(work, "good")
+    certificates = conf(stage="audit", key="source = none\nx509-evm = /etc/imagate/x509-evm",
+                        rollout="blessings = 1")
     r = boot(kernel, work, cmdline="ima_appraise=log imagate.stage=audit", tpm=False, seal=False,
-             files={"etc/imagate/x509-evm/good.der": good[1]},
-             config=conf(stage="audit", key="source = none\nx509-evm = /etc/imagate/x509-evm"))
+             files={"etc/imagate/x509-evm/good.der": good[1]}, script=KERNEL_STATE + ON_TRIAL % certificates,
+             config=certificates)
     went_on(r, "admit", "none")
+    check(r, r.value("bless-rc") == "0" and "no floor is raised" in r.agent, "the trial cannot be blessed without a TPM")
+    check(r, r.value("then-imagate_stage") == "audit" and r.value("then-imagate_trial") is None, "the trial is not over")
     check(r, r.value("evm") == "2", "EVM is not on with certificates alone")
     check(r, "in '_evm' keyring" in r.console and "in '_ima' keyring" in r.console, "not pinned")
     return r
@@ -642,7 +656,7 @@ def chain(kernel, work):
 
     def go(line, note, script=KERNEL_STATE, **more):
         return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script=script, keep=True,
-                         firmware=grub(note)).run()
+                         firmware=grub(note), timeout=600).run()  # in fix everything is labelled
     r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
     check(r, r.value("seal-rc") == "0", "imagate seal failed")
     files["etc/imagate/seal.pem"] = r.block("seal")

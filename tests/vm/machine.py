@@ -153,18 +153,19 @@ class Result:
 
 
 class Machine:
-    """kernel: its release. disk: raw or qcow2 file, copied on write unless keep. overlay: files
-    appended to the initramfs. tpm: state directory (changed in place) or None. script: for the
-    agent, in the host system or, where the boot stops, in the initramfs."""
+    """kernel: its release. disk: raw or qcow2 file, copied on write unless keep. disks: more of them,
+    raw, changed in place: /dev/vdc and on. overlay: files appended to the initramfs. tpm: state
+    directory (changed in place) or None. script: for the agent, in the host system or, where the
+    boot stops, in the initramfs."""
 
     def __init__(self, kernel, cmdline="", disk=None, overlay=None, tpm=None, script="", keep=False,
                  initramfs=None, timeout=TIMEOUT, until=None, firmware=None, name="vm", extra_cpio=(),
-                 answers=()):
+                 answers=(), disks=()):
         self.kernel, self.cmdline, self.disk, self.tpm = kernel, cmdline, disk, tpm
         self.overlay, self.script, self.keep = dict(overlay or {}), script, keep
         self.initramfs = initramfs or os.path.join(CACHE, "initramfs-%s.cpio" % kernel)
         self.timeout, self.until, self.firmware, self.name = timeout, until, firmware, name
-        self.extra_cpio = extra_cpio
+        self.extra_cpio, self.disks = extra_cpio, disks
         self.answers = list(answers)  # (pattern, text): typed at the console when the pattern appears, in order
 
     def run(self):
@@ -214,6 +215,9 @@ class Machine:
             f.write(b"\n" * 512 + b"\0" * (-(f.tell() + 512) % 4096))
         args += ["-drive", "file=%s,format=raw,if=none,id=script,readonly=on" % script,
                  "-device", "virtio-blk-pci,drive=script"]
+        for i, path in enumerate(self.disks):
+            args += ["-drive", "file=%s,format=raw,if=none,id=more%d,cache=unsafe,discard=unmap" % (path, i),
+                     "-device", "virtio-blk-pci,drive=more%d" % i]
         return args
 
     def _start_tpm(self, work):
@@ -307,12 +311,12 @@ class Machine:
                 pass
             now = time.time() - start
             text = read("console")
-            spoke = spoke or "Linux version" in text
+            spoke = spoke or "Linux version" in text or read("agent") != ""
             self._answer(text, work)
             if self.until and self.until(text):
                 break
             if now > self.timeout or (not spoke and now > BOOT_GRACE):
-                hung = "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
+                hung = read("agent") == "" and "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
                 break
         if p.poll() is None:
             p.send_signal(signal.SIGKILL)

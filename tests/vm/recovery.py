@@ -1,6 +1,8 @@
 """Cases of recovery: what happens when the key is refused, who may do what about it, and what an attacker gets."""
 
+import os
 import re
+import shutil
 
 import machine as m
 from box import Box
@@ -125,7 +127,13 @@ for n in 16 17; do
   imagate seal --config /run/seal.conf --output /run/seal.pem >/run/seal.txt 2>&1; echo "seal-$n=$?"
   grep -o "sha256 PCR $n" /run/seal.txt | sed "s/^/named-$n=/"
 done
-[ "$before" = "$(tpm2_getcap handles-nv-index)" ] && [ ! -e /run/seal.pem ] && echo unchanged=yes
+imagate seal --output /run/seal.pem >/dev/full 2>/run/full.txt; echo "full-rc=$?"; cat /run/full.txt
+[ "$before" = "$(tpm2_getcap handles-nv-index)" ] && [ ! -e /run/seal.pem ] && [ ! -e /run/seal.pem.new ] && echo unchanged=yes
+imagate status | sed 's/^/status: /'
+# a root that nobody knows the UUID of
+mkdir /run/empty; mount --bind /run/empty /run/udev/data
+imagate seal --output /run/seal.pem >/run/seal.txt; echo "nameless-rc=$?"
+tail -n1 /run/seal.txt | sed s/^/last=/; sed 's/^/nameless: /' /run/seal.txt; imagate status | sed 's/^/nameless: /'
 """
 
 
@@ -136,7 +144,15 @@ def unseal_as_root(kernel, work):
     check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
     for n in ("16", "17"):
         check(r, r.value("seal-" + n) == "3" and r.value("named-" + n) == "sha256 PCR " + n, "sealed to PCR %s, which nobody extended" % n)
+    check(r, r.value("full-rc") == "3" and "could not be shown" in r.agent, "sealed with a key that nobody saw")
     check(r, r.value("unchanged") == "yes", "a refused seal left something behind")
+    check(r, "boot-chain  no  bound to sha256:0,2,4,7: under GRUB these cover neither command line nor initramfs" in r.agent,
+          "status does not say what the binding leaves open")
+    check(r, re.search(r"^status: root +yes .*UUID", r.agent, re.M), "status: root")
+    check(r, r.value("nameless-rc") == "0" and r.value("last") == "sealed", "the last line of seal is not 'sealed'")
+    check(r, "nameless: Binding: plain. These PCRs do not cover the kernel command line" in r.agent, "seal: binding")
+    check(r, "nameless: The root file system has no UUID" in r.agent and re.search(r"^nameless: root +no ", r.agent, re.M),
+          "nobody says that the root is not bound")
     return r
 
 
@@ -179,9 +195,61 @@ echo "--- request"; cat /etc/imagate/request; echo "--- end"
     return r
 
 
+LATE_UNIT = """[Unit]
+DefaultDependencies=no
+Before=imagate-gate.service
+[Service]
+Type=oneshot
+ExecStart=/bin/rm /dev/tpmrm0
+"""
+# the TPM comes when the host is up
+LATE = KERNEL_STATE + """
+[ -e /dev/tpmrm0 ] && echo early=yes
+imagate status | grep door
+mknod /dev/tpmrm0 c $(tr : ' ' </sys/class/tpmrm/tpmrm0/dev)
+sleep 3
+/usr/lib/imagate/unseal-attack /etc/imagate/seal.pem
+journalctl -b -u imagate-watch --no-pager -o cat
+imagate status | grep door | sed 's/^/then: /'
+"""
+
+
+def late_tpm(kernel, work):
+    """a TPM that comes after the gate had stopped waiting: the host closes the door at once, and says so"""
+    r = Box(kernel, work, conf(tpm="wait = 1")).boot(cmdline="ima_appraise=log imagate.stage=audit", script=LATE,
+                                                     files=initrd_unit("late.service", LATE_UNIT))
+    went_on(r, "degraded", "key-absent")
+    check(r, record(r)["step.door"] == "absent" and r.value("early") is None, "the TPM was there")
+    check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
+    check(r, "it is closed now" in r.agent and re.search(r"^then: door +yes .*closed by the host", r.agent, re.M), "nobody says so")
+    return r
+
+
+def leftover(kernel, work):
+    """power cut between the new seal's rename and the end of the old counter: the next blessing ends it, and the old blob"""
+    box = Box(kernel, work)
+    box.save("saved")
+    tpm, disk = box.tpm, box.disk
+    r = box.boot("echo %s | LD_PRELOAD=/usr/lib/imagate/cut.so CUT_AT=0 imagate recover >/dev/null 2>/run/points; cat /run/points\n"
+                 % box.recovery)
+    at = re.search(r"cut-point (\d+): NV_UndefineSpace", r.agent)
+    check(r, at, "the old counter was not undefined")
+    shutil.copy(os.path.join(work, "saved", "disk"), disk)
+    shutil.rmtree(tpm)
+    shutil.copytree(os.path.join(work, "saved", "tpm"), tpm)
+    r = box.boot("echo %s | LD_PRELOAD=/usr/lib/imagate/cut.so CUT_AT=%s imagate recover\n" % (box.recovery, at.group(1)))
+    check(r, "POWER CUT at " + at.group(1) in r.console + r.agent, "no power cut")
+    count = "systemctl start imagate-bless.service; tpm2_getcap handles-nv-index | grep -c 0x | sed s/^/counters=/\n"
+    r = box.boot("systemctl stop imagate-bless.service\n" + KERNEL_STATE + count)
+    went_on(r, "admit", "none")
+    check(r, r.value("counters") == "1", "the old counter is still there")
+    return r
+
+
 BOTH, OLD, NEW = ("6.1.", "6.12."), ("6.1.",), ("6.12.",)
 CASES = [
     ("recovery-ask", ask, BOTH), ("recovery-other-tpm", other_tpm, NEW), ("recovery-rescue", rescue, NEW),
     ("recovery-bounded", bounded, NEW), ("recovery-poweroff", poweroff, NEW),
     ("attack-unseal-as-root", unseal_as_root, NEW), ("attack-permit", permit, NEW),
+    ("attack-late-tpm", late_tpm, NEW), ("power-leftover", leftover, NEW),
 ]
