@@ -4,9 +4,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/progress.h"
-#include "crypto/detached.h"
 #include "crypto/keyset.h"
-#include "label/catalogues.h"
+#include "gate/trusted.h"
 #include "label/treedigest.h"
 
 #include <errno.h>
@@ -306,9 +305,6 @@ static int check_tree(const struct catalogue_wish *w, const struct catalogues *c
 int catalogue_check(const struct catalogue_wish *w)
 {
 	struct config config;
-	struct detached_trust trust = { AT_FDCWD, config.x509_catalogue };
-	struct verifier v = detached_verifier(&trust);
-	struct catalogues_about about = { .root = AT_FDCWD, .dir = config.catalogues, .verifier = &v };
 	struct catalogues *c = NULL;
 	struct why why = { 0 };
 	enum outcome o;
@@ -316,8 +312,7 @@ int catalogue_check(const struct catalogue_wish *w)
 
 	if (r != IMAGATE_OK)
 		return r;
-	about.revoked_least = config.revoked;
-	o = catalogues_load(&about, &c, &why);
+	o = trusted_catalogues(AT_FDCWD, AT_FDCWD, &config, &c, &why);
 	r = o == OUTCOME_OK ? check_tree(w, c) : catalogue_said(&why, o == OUTCOME_REFUSED ? IMAGATE_NOT_ADMITTED : IMAGATE_USAGE);
 	catalogues_free(&c);
 	return r;

@@ -2,8 +2,7 @@
 #include "cli/catalogue.h"
 
 #include "core/advice.h"
-#include "crypto/detached.h"
-#include "label/catalogues.h"
+#include "gate/trusted.h"
 
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -82,9 +81,6 @@ static void list_text(const struct catalogues *c)
 int catalogue_list(const struct catalogue_wish *w)
 {
 	struct config config;
-	struct detached_trust trust = { AT_FDCWD, config.x509_catalogue };
-	struct verifier v = detached_verifier(&trust);
-	struct catalogues_about about = { .root = AT_FDCWD, .dir = config.catalogues, .verifier = &v };
 	struct catalogues *c = NULL;
 	struct why why = { 0 };
 	enum outcome o;
@@ -92,8 +88,7 @@ int catalogue_list(const struct catalogue_wish *w)
 
 	if (r != IMAGATE_OK)
 		return r;
-	about.revoked_least = config.revoked;
-	o = catalogues_load(&about, &c, &why);
+	o = trusted_catalogues(AT_FDCWD, AT_FDCWD, &config, &c, &why);
 	if (w->json)
 		list_json(c, &config, o);
 	else

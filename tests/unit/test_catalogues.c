@@ -5,7 +5,7 @@
 #include "core/revoked.h"
 #include "crypto/detached.h"
 #include "crypto/keyset.h"
-#include "label/catalogues.h"
+#include "gate/trusted.h"
 #include "label/treedigest.h"
 
 #include <errno.h>
@@ -202,6 +202,33 @@ static struct catalogues *set(enum outcome wanted, unsigned least)
 	if (o != wanted)
 		fail_msg("%s instead of %s: %s %s", outcome_name(o), outcome_name(wanted), why.subject, why.detail);
 	return c;
+}
+
+/* As the configuration has it: catalogues below one root, certificates below another. */
+static void test_trusted(void **state)
+{
+	CLEAN_FD root = -1;
+	struct catalogues *c;
+	struct config config;
+	struct why why = { 0 };
+
+	(void)state;
+	empty("sysroot");
+	assert_int_equal(mkdirat(dir, "sysroot/c", 0755), 0);
+	put_signed("sysroot/c/base.catalogue", BASE("7"));
+	root = openat(dir, "sysroot", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	config_defaults(&config);
+	(void)snprintf(config.catalogues, sizeof(config.catalogues), "/c");
+	(void)snprintf(config.x509_catalogue, sizeof(config.x509_catalogue), "/trust");
+	assert_int_equal(trusted_catalogues(root, dir, &config, &c, &why), OUTCOME_OK);
+	catalogues_free(&c);
+	config.revoked = 1;
+	assert_int_equal(trusted_catalogues(root, dir, &config, &c, &why), OUTCOME_REFUSED);
+	catalogues_free(&c);
+	config.revoked = 0;
+	(void)snprintf(config.x509_catalogue, sizeof(config.x509_catalogue), "/other");
+	assert_int_equal(trusted_catalogues(root, dir, &config, &c, &why), OUTCOME_ABSENT);
+	catalogues_free(&c);
 }
 
 static enum outcome proves(const struct catalogues *c, const char *path, uint8_t byte)
@@ -530,11 +557,51 @@ static void test_starts(void **state)
 	treedigest_free(&t);
 }
 
+/* A file that somebody writes to while it is read. */
+static enum outcome written_meanwhile(void *times, int fd, int algo, uint8_t *ret, size_t size, size_t *ret_len, struct why *why)
+{
+	static int left;
+	CLEAN_FD append = openat(dir, "tree/bin/run", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	(void)fd;
+	(void)algo;
+	(void)why;
+	if (*(int *)times > 0)
+		left = *(int *)times;
+	*(int *)times = 0;
+	if (left-- > 0)
+		assert_int_equal(write(append, "x", 1), 1);
+	memset(ret, left < 0 ? 0x77 : 0, size);
+	*ret_len = size;
+	return OUTCOME_OK;
+}
+
+static void test_written(void **state)
+{
+	static const char *const starts[] = { "/bin/run", NULL };
+	CLEAN_FD root = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	for (int times = 1; times <= 3; times++) {
+		int left = times;
+		const struct prover prover = { .state = &left, .file = written_meanwhile };
+		struct treedigest t = { .provers = &prover, .threads = 1, .starts = starts };
+		struct why why = { 0 };
+
+		assert_int_equal(treedigest_run(root, &t, &why), OUTCOME_OK);
+		assert_int_equal(t.count, 1);
+		assert_int_equal(t.entry[0].error, times < 3 ? 0 : EAGAIN);
+		assert_int_equal(t.entry[0].digest[0], times < 3 ? 0x77 : 0); /* of what it is at the end */
+		treedigest_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_trusted),
 		cmocka_unit_test(test_proves),
 		cmocka_unit_test(test_bad_one),
 		cmocka_unit_test(test_epochs),
@@ -543,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_no_set),
 		cmocka_unit_test_setup(test_tree, tree_setup),
 		cmocka_unit_test(test_starts),
+		cmocka_unit_test(test_written),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
