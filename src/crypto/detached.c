@@ -93,3 +93,16 @@ enum outcome detached_verify(int root, const char *certificates, const char *pat
 	X509_STORE_free(store);
 	return o;
 }
+
+static enum outcome by_trust(const void *state, const char *path, const void *text, size_t len, const uint8_t *signature,
+                             size_t signature_len, struct why *why)
+{
+	const struct detached_trust *t = state;
+
+	return detached_verify(t->root, t->certificates, path, text, len, signature, signature_len, why);
+}
+
+struct verifier detached_verifier(const struct detached_trust *t)
+{
+	return (struct verifier){ t, by_trust };
+}

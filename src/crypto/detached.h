@@ -2,8 +2,7 @@
 #ifndef IMAGATE_CRYPTO_DETACHED_H
 #define IMAGATE_CRYPTO_DETACHED_H
 
-#include "core/outcome.h"
-#include "core/why.h"
+#include "core/verifier.h"
 #include "crypto/signer.h"
 
 #include <stddef.h>
@@ -20,5 +19,12 @@ enum outcome detached_sign(const struct signer_wish *w, const void *text, size_t
  * REFUSED: another text, another signer. path: of the text, for messages. */
 enum outcome detached_verify(int root, const char *certificates, const char *path, const void *text, size_t len,
                              const uint8_t *signature, size_t signature_len, struct why *why);
+
+/* The same, for rooms that do not see this one. The trust is the caller's, to stay. */
+struct detached_trust {
+	int root;
+	const char *certificates;
+};
+struct verifier detached_verifier(const struct detached_trust *t);
 
 #endif
