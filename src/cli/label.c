@@ -20,7 +20,7 @@ static int label_by_us(struct labelwrite_wish *w)
 }
 
 enum { OPT_ROOT = 256, OPT_WRITE, OPT_HASH, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_KEY_FD, OPT_SEAL, OPT_POLICY, OPT_CONFIG, OPT_ALL,
-	OPT_DRY, OPT_JSON, OPT_THREADS };
+	OPT_DRY, OPT_CATALOGUE, OPT_JSON, OPT_THREADS };
 
 /* Those of writing from user space. False: usage. */
 static bool write_option(struct labelwrite_wish *w, int option)
@@ -40,6 +40,7 @@ static bool write_option(struct labelwrite_wish *w, int option)
 	case OPT_CONFIG: w->judging.config = optarg; return true;
 	case OPT_ALL: w->all = true; return true;
 	case OPT_DRY: w->dry_run = true; return true;
+	case OPT_CATALOGUE: w->from_catalogue = true; return true;
 	case OPT_JSON: w->json = true; return true;
 	case OPT_KEY_FD:
 		if (!text_number(optarg, strlen(optarg), 1023, &n))
@@ -58,6 +59,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		{ "hash", required_argument, NULL, OPT_HASH },         { "sign", required_argument, NULL, OPT_SIGN },
 		{ "cert", required_argument, NULL, OPT_CERT },         { "evm-sign", required_argument, NULL, OPT_EVM_SIGN },
 		{ "evm-cert", required_argument, NULL, OPT_EVM_CERT }, { "evm-key-fd", required_argument, NULL, OPT_KEY_FD },
+		{ "from-catalogue", no_argument, NULL, OPT_CATALOGUE },
 		{ "evm-seal", required_argument, NULL, OPT_SEAL },
 		{ "policy", required_argument, NULL, OPT_POLICY },     { "config", required_argument, NULL, OPT_CONFIG },
 		{ "all", no_argument, NULL, OPT_ALL },                 { "dry-run", no_argument, NULL, OPT_DRY },
@@ -104,6 +106,7 @@ const struct verb verb_label = {
 	        "  --evm-key-fd N         EVM's HMAC key, raw, from file descriptor N: security.evm becomes an HMAC\n"
 	        "  --evm-seal FILE        the same, with the key in this seal.pem, opened by its recovery key\n"
 	        "  --policy FILE, --config FILE           what is in scope; the configured policy by default\n"
+	        "  --from-catalogue       only what a signed catalogue proves ([catalogue] of imagate.conf)\n"
 	        "  --all                  every regular file, whatever the policy says\n"
 	        "  --dry-run, --json, --threads N\n"
 	        "Exit status: 0 all labelled, 1 some were not (each is named), 2 usage, bad input, or no labels can be\n"

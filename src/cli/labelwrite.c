@@ -1,12 +1,14 @@
 #include "cli/labelwrite.h"
 
 #include "base/clean.h"
+#include "base/ini.h"
 #include "base/log.h"
 #include "cli/pin.h"
 #include "cli/progress.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "crypto/signer.h"
+#include "gate/trusted.h"
 #include "label/labeller.h"
 
 #include <errno.h>
@@ -28,6 +30,7 @@ struct tools {
 	struct signer *signer[MAKER_KEYS];
 	struct maker maker[THREADS_MAX];
 	unsigned threads;
+	struct catalogues *catalogues; /* NULL: content need not be proven */
 };
 
 static int said(const struct why *why, int code)
@@ -79,8 +82,33 @@ static int open_makers(const struct labelwrite_wish *w, struct tools *t)
 	return IMAGATE_OK;
 }
 
+/* This system's catalogues, whatever root is labelled by them. */
+static int open_catalogues(const struct labelwrite_wish *w, struct tools *t)
+{
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	static struct config c;
+	struct why why = { 0 };
+
+	if (!w->from_catalogue)
+		return IMAGATE_OK;
+	if (w->hash && strcmp(w->hash, "sha256") != 0) {
+		log_error("--from-catalogue goes with sha256, which catalogues are made of");
+		return IMAGATE_USAGE;
+	}
+	if (ini_config_load(AT_FDCWD, w->judging.config, &c, &why) != OUTCOME_OK ||
+	    trusted_catalogues(root, root, &c, &t->catalogues, &why) != OUTCOME_OK)
+		return said(&why, IMAGATE_USAGE);
+	return IMAGATE_OK;
+}
+
+static bool proven(const char *path, const uint8_t *digest, size_t len, void *arg)
+{
+	return len == 32 && catalogue_proves(arg, path, digest) == OUTCOME_OK;
+}
+
 static void close_tools(struct tools *t)
 {
+	catalogues_free(&t->catalogues);
 	for (unsigned i = 0; i < t->threads; i++)
 		maker_close(&t->maker[i]);
 	for (int k = 0; k < MAKER_KEYS; k++)
@@ -129,6 +157,8 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 	(void)printf("%zu files in %.2f s: %zu %s, %zu right already, %zu not in scope of the policy, %zu failed\n", (size_t)l->files,
 	             seconds, (size_t)l->labelled, w->dry_run ? "would be labelled" : "labelled", (size_t)l->kept, (size_t)l->skipped,
 	             l->bad_count);
+	if (w->from_catalogue)
+		(void)printf("%zu are proven by no catalogue: left as they were\n", (size_t)l->unproven);
 }
 
 /* -- the walk ------------------------------------------------------------------------------- */
@@ -136,7 +166,7 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 static int label_one(const struct labelwrite_wish *w, const struct tools *t, int root, const char *start, struct json_object *list)
 {
 	struct labeller l = { .about = &t->judging.about, .makers = t->maker, .threads = t->threads, .start = start, .all = w->all,
-		.dry_run = w->dry_run };
+		.dry_run = w->dry_run, .proven = t->catalogues ? proven : NULL, .proven_arg = t->catalogues };
 	struct progress p;
 	struct why why = { 0 };
 	enum outcome o;
@@ -188,6 +218,8 @@ int labelwrite(const struct labelwrite_wish *w)
 		r = open_signers(w, &t);
 	if (r == IMAGATE_OK)
 		r = open_makers(w, &t);
+	if (r == IMAGATE_OK)
+		r = open_catalogues(w, &t);
 	if (r == IMAGATE_OK)
 		r = label_all(w, &t);
 	close_tools(&t);

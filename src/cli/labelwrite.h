@@ -11,7 +11,7 @@ struct labelwrite_wish {
 	const char *hash;
 	const char *key[MAKER_KEYS], *cert[MAKER_KEYS]; /* NULL: no signatures */
 	unsigned threads;            /* 0: several for each processor */
-	bool all, dry_run, json;
+	bool all, dry_run, json, from_catalogue;
 };
 
 int labelwrite(const struct labelwrite_wish *w);

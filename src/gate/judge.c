@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "crypto/detached.h"
 #include "gate/binding.h"
+#include "gate/heal.h"
 #include "gate/rootstate.h"
 #include "gate/sysroot.h"
 #include "kernel/facts.h"
@@ -292,7 +293,13 @@ static enum outcome run_preflight(struct boot *b, int root, struct why *why)
 		about.critical = list;
 		about.critical_len = len;
 	}
-	return preflight_run(root, &about, &b->preflight, why);
+	o = preflight_run(root, &about, &b->preflight, why);
+	if (o == OUTCOME_REFUSED && heal(b, root)) {
+		preflight_free(&b->preflight);
+		why_set(why, WHY_NONE, 0, "", "");
+		o = preflight_run(root, &about, &b->preflight, why);
+	}
+	return o;
 }
 
 enum outcome step_preflight(struct boot *b)
@@ -321,7 +328,7 @@ enum outcome step_preflight(struct boot *b)
 	if (b->config.preflight == PREFLIGHT_OFF)
 		return OUTCOME_BLOCKED;
 	/* a rehearsal has no commit: it hashes itself */
-	b->prove = !b->rehearse && b->lint && decide_prove(&s, lint_appraises(b->lint, FUNC_MMAP_CHECK));
+	b->prove = !b->rehearse && !heal_is_on(b) && b->lint && decide_prove(&s, lint_appraises(b->lint, FUNC_MMAP_CHECK));
 	return run_preflight(b, root, why);
 }
 

@@ -202,7 +202,7 @@ void tell_journal(const struct boot *b)
 	                      "IMAGATE_STAGE=%s", stage_name(r->decision.stage),
 	                      "IMAGATE_WHY=%s", detail,
 	                      "IMAGATE_FLOOR=%s", stage_name(r->evidence.key.floor),
-	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys,
+	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys, "IMAGATE_HEALED=%u", r->healed,
 	                      "IMAGATE_ACTION=%s", r->decision.verdict == VERDICT_STOP ? action_name(r->decision.action) : "none",
 	                      "IMAGATE_UNSEAL=%s", outcome_name(r->evidence.outcome[STEP_UNSEAL]),
 	                      "IMAGATE_PREFLIGHT=%s", outcome_name(r->evidence.outcome[STEP_PREFLIGHT]),
