@@ -322,8 +322,10 @@ class Machine:
             p.send_signal(signal.SIGKILL)
             p.wait()
         r = Result(read("console"), read("agent"), time.time() - start, False)
-        # SeaBIOS gives a TPM up that was slow once, and switches its hierarchies off: under load, before our code
-        r.hung_early = hung or "the TPM's owner hierarchy is disabled" in r.console
+        # under load, before our code: SeaBIOS gives a TPM up that was slow once, and switches its hierarchies off; the
+        # kernel's driver does not find it
+        lost = self.tpm and ("the TPM's owner hierarchy is disabled" in r.console or "no TPM 2.0 appeared" in r.console)
+        r.hung_early = hung or bool(lost)
         if p.returncode not in (0, -9):
             raise Failure("qemu: exit %d: %s" % (p.returncode, open(log.name).read()))
         return r
