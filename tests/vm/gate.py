@@ -656,7 +656,7 @@ def chain(kernel, work):
 
     def go(line, note, script=KERNEL_STATE, **more):
         return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script=script, keep=True,
-                         firmware=grub(note)).run()
+                         firmware=grub(note), timeout=600).run()  # in fix everything is labelled
     r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
     check(r, r.value("seal-rc") == "0", "imagate seal failed")
     files["etc/imagate/seal.pem"] = r.block("seal")
