@@ -15,6 +15,7 @@ REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CACHE = os.path.realpath(os.environ.get("IMAGATE_CACHE", os.path.join(REPO, "build", "vm")))
 TIMEOUT = int(os.environ.get("VM_TIMEOUT", "240"))
 BOOT_GRACE = 60  # seconds without a word from the kernel: the VM hangs, not our code
+GRUB_GRACE = 180  # the same where OVMF and GRUB come first and read the initramfs, on a busy machine
 DONE = "imagate-agent: "
 LSM_6_1 = "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor"
 
@@ -311,7 +312,7 @@ class Machine:
             self._answer(text, work)
             if self.until and self.until(text):
                 break
-            if now > self.timeout or (not spoke and now > BOOT_GRACE):
+            if now > self.timeout or (not spoke and now > (GRUB_GRACE if self.firmware else BOOT_GRACE)):
                 hung = "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
                 break
         if p.poll() is None:
