@@ -313,7 +313,7 @@ class Machine:
             if self.until and self.until(text):
                 break
             # "IO-APIC + timer doesn't work!": a virtual machine that was not given its time
-            early = "imagate" not in re.sub(r"[Cc]ommand line:.*", "", text.split("Linux version")[-1])
+            early = not spoke or "imagate" not in re.sub(r"[Cc]ommand line:.*", "", text.split("Linux version")[-1])
             grace = GRUB_GRACE if self.firmware else BOOT_GRACE
             if now > self.timeout or (early and "end Kernel panic" in text) or (not spoke and now > grace):
                 hung = early
