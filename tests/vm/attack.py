@@ -183,14 +183,17 @@ def strict(kernel, work):
     put = ("echo %s | imagate recover %%s; echo recover-rc=$?\n" % box.recovery)
     r = box.boot(KERNEL_STATE + put % "" + "imagate stage set enforce\n" + SEAL_FILE)
     check(r, r.value("recover-rc") == "0" and "stage=fix" in r.block("seal"), "no strict slot for fix")
+    check(r, "Binding: strict. The TPM itself refuses the key" in r.agent and "imagate recover --add" in r.agent, "recover: binding")
     r = box.boot(KERNEL_STATE + put % "--add" + SEAL_FILE, answers=[("recovery key:", box.recovery + "\n")])
     went_on(r, "admit", "none")
     check(r, record(r)["authority"] == "recovery-key", "another command line got the key without the recovery key")
     check(r, r.value("recover-rc") == "0" and "stage=enforce" in r.block("seal"), "no slot for enforce")
     seal = r.block("seal")
-    r = box.boot(KERNEL_STATE)
+    r = box.boot(KERNEL_STATE + "imagate status\n")
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1" and record(r)["authority"] == "none", "the slot for enforce does not unseal")
+    check(r, re.search(r"^boot-chain +yes bound to sha256:0,2,4,7,8,9: under GRUB another command line or initramfs gets no key",
+                       r.agent, re.M), "status does not say that the binding is strict")
     # an initramfs of the attacker's: the tool runs where nothing has closed the door
     evil = dict(tool(), **initrd_unit("tool.service", TOOL_UNIT))
     evil["etc/imagate/seal.pem"] = seal
