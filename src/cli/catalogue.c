@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,8 +51,8 @@ static const struct sub {
 	int (*run)(const struct catalogue_wish *w);
 	int least, most; /* arguments */
 } subs[] = {
-	{ "build", catalogue_build, 0, 4096 }, { "sign", catalogue_sign, 1, 1 },   { "verify", catalogue_verify, 1, 1 },
-	{ "diff", catalogue_diff, 2, 2 },      { "check", catalogue_check, 0, 4096 }, { "list", catalogue_list, 0, 0 },
+	{ "build", catalogue_build, 0, INT_MAX }, { "sign", catalogue_sign, 1, 1 },   { "verify", catalogue_verify, 1, 1 },
+	{ "diff", catalogue_diff, 2, 2 },      { "check", catalogue_check, 0, INT_MAX }, { "list", catalogue_list, 0, 0 },
 };
 
 static const struct sub *find(const char *name)

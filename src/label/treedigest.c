@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define THREADS_MAX 64
 #define TRIES 3 /* for a file that is being written */
@@ -171,6 +172,14 @@ static bool join(struct treedigest *t, struct worker *workers)
 	return true;
 }
 
+/* A single file is not worth more; packages come as thousands of them. */
+static unsigned threads_for(int root, const struct treedigest *t, const char *start)
+{
+	struct stat st;
+
+	return start && fstatat(root, start + strspn(start, "/"), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) ? 1 : t->threads;
+}
+
 enum outcome treedigest_run(int root, struct treedigest *t, struct why *why)
 {
 	static const char *const whole[] = { NULL };
@@ -178,7 +187,7 @@ enum outcome treedigest_run(int root, struct treedigest *t, struct why *why)
 	struct worker *workers = calloc(t->threads, sizeof(*workers));
 	void *given[THREADS_MAX];
 	struct walk *walk = NULL;
-	struct walk_about about = { .threads = t->threads, .workers = given, .file = file, .unreadable = unreadable };
+	struct walk_about about = { .workers = given, .file = file, .unreadable = unreadable };
 	enum outcome o = workers && t->threads <= THREADS_MAX ? OUTCOME_OK : OUTCOME_BROKEN;
 
 	for (unsigned i = 0; o == OUTCOME_OK && i < t->threads; i++) {
@@ -189,6 +198,7 @@ enum outcome treedigest_run(int root, struct treedigest *t, struct why *why)
 	}
 	do {
 		about.start = *start;
+		about.threads = threads_for(root, t, *start);
 		o = o == OUTCOME_OK ? walk_run(root, &about, &walk, why) : o;
 	} while (*start && *++start);
 	if (!workers || !join(t, workers)) {

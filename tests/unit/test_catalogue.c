@@ -101,6 +101,9 @@ static const struct {
 	{ HEAD "\\" D1 "  /ab\\\n", 4, "after a backslash" },
 	{ HEAD "\\\\" D1 "  /ab\\\\\n", 4, "hex" },
 	{ HEAD "\\" D1 "  /a\\n\n" D1 "  /a\\nb\n", 5, "begin with one" },
+	/* a backslash in what the line before has, too */
+	{ HEAD "\\" D1 "  /a\\\\b/c\n\\" D1 "  /a\\\\b/d\n", 0, NULL },
+	{ HEAD "\\" D1 "  /a\\\\b/c\n" D1 "  /a\\\\b/d\n", 5, "begin with one" },
 	{ HEAD E1 D2 "  /b", 5, "cut" },
 };
 
@@ -152,6 +155,7 @@ static void test_nul(void **state)
 
 static void test_long(void **state)
 {
+	static char text[sizeof(HEAD) + CATALOGUE_PATH_LEN + 80];
 	static char path[CATALOGUE_PATH_LEN + 2], line[CATALOGUE_LINE_LEN];
 	const uint8_t digest[32] = { 1 };
 	size_t n;
@@ -165,6 +169,16 @@ static void test_long(void **state)
 	path[CATALOGUE_PATH_LEN - 1] = 'x';
 	path[CATALOGUE_PATH_LEN] = '\0';
 	assert_int_equal(catalogue_format(digest, path, line), 0);
+	for (int more = 0; more < 2; more++) { /* read, too */
+		struct parsed p;
+
+		memset(path + 1, 'x', CATALOGUE_PATH_LEN - 2 + (size_t)more);
+		path[CATALOGUE_PATH_LEN - 1 + more] = '\0';
+		(void)snprintf(text, sizeof(text), HEAD D1 "  %s\n", path);
+		p = parse_len(text, strlen(text));
+		assert_int_equal(p.good, !more);
+		free(p.memory);
+	}
 	assert_int_equal(catalogue_format(digest, "/", line), 0);
 	assert_int_equal(catalogue_format(digest, "a", line), 0);
 	assert_int_equal(catalogue_format(digest, "/a//b", line), 0);

@@ -368,7 +368,7 @@ static void test_revoked(void **state)
 	assert_int_equal(catalogues_revoked(c, &digests), 3);
 	assert_int_equal(digests, 0);
 	catalogues_free(&c);
-	put_list(D2 "\nbase 8\n" D3 "\n");
+	put_list(D3 "\nbase 8\n" D2 "\n" D("4444") "\n" D("0000") "\n");
 	c = set(OUTCOME_OK, 0);
 	assert_int_equal(state_of(c, "base.catalogue"), CATALOGUE_REVOKED);
 	assert_int_equal(proves(c, "/bin/a", 0x11), OUTCOME_ABSENT);
