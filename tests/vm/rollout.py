@@ -221,3 +221,4 @@ CASES = [
     ("rollout-unattended", unattended, NEW), ("rollout-broken-update", broken_update, NEW),
     ("rollout-trial-lost", trial_lost, NEW), ("rollout-raise", raised, NEW), ("rollout-brick", brick, NEW),
 ]
+LONG = [("rollout-brick", brick, ("6.1.",))]
