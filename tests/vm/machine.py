@@ -14,7 +14,7 @@ import time
 REPO = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CACHE = os.path.realpath(os.environ.get("IMAGATE_CACHE", os.path.join(REPO, "build", "vm")))
 TIMEOUT = int(os.environ.get("VM_TIMEOUT", "240"))
-BOOT_GRACE = 60  # seconds without a word from the kernel: the VM hangs, not our code
+BOOT_GRACE = 60  # seconds without a word from the kernel: the VM hangs, not our code; twice that with OVMF and GRUB before it
 DONE = "imagate-agent: "
 LSM_6_1 = "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor"
 
@@ -313,8 +313,8 @@ class Machine:
             self._answer(text, work)
             if self.until and self.until(text):
                 break
-            if now > self.timeout or (not spoke and now > BOOT_GRACE):
-                hung = "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
+            if now > self.timeout or (not spoke and now > BOOT_GRACE * (2 if self.firmware else 1)):
+                hung = not spoke or "imagate" not in text.split("Command line:")[-1].split("\n", 1)[-1]
                 break
         if p.poll() is None:
             p.send_signal(signal.SIGKILL)
