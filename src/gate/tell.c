@@ -210,6 +210,16 @@ void tell_journal(const struct boot *b)
 	                      NULL);
 }
 
+/* Masked, killed, crashed: no record, but the boot stopped all the same. */
+void tell_undecided(void)
+{
+	log_error("the boot stopped before the gate had decided anything");
+	(void)sd_journal_send("MESSAGE_ID=%s", message_id[VERDICT_STOP],
+	                      "MESSAGE=STOPPED (%s): %s", cause_name(CAUSE_UNDECIDED), cause_what(CAUSE_UNDECIDED),
+	                      "PRIORITY=%d", 3, "IMAGATE_VERDICT=%s", verdict_name(VERDICT_STOP),
+	                      "IMAGATE_CAUSE=%s", cause_name(CAUSE_UNDECIDED), NULL);
+}
+
 enum outcome tell_record(const struct boot *b, struct why *why)
 {
 	CLEAN_FREE char *text = malloc(RECORD_MAX);

@@ -14,7 +14,11 @@ import machine as m
 from golden import conf, golden, lsm_for
 
 ENFORCE = "ima_appraise=enforce "
-RECORD = 'echo "--- record"; cat /run/imagate/record; echo "--- end"\n'
+# what the journal says of a stop, where it ends
+STOP_ENTRY = """journalctl --no-pager -o verbose MESSAGE_ID=7bf2afcfbc874797b80ca241ba80085b | sed -n 's/^ *IMAGATE_CAUSE=/journal-cause=/p'"""
+RECORD = """echo "--- record"; cat /run/imagate/record; echo "--- end"
+if [ -e /etc/initrd-release ]; then journalctl --sync; %s; fi
+""" % STOP_ENTRY
 KERNEL_STATE = (RECORD + """
 echo "evm=$(cat /sys/kernel/security/integrity/evm/evm)"
 [ -e /sys/kernel/security/integrity/ima/policy ] && echo policy-file=there || echo policy-file=gone
@@ -47,6 +51,10 @@ def boot(kernel, work, cmdline=ENFORCE, files=None, seal=True, tpm=True, disk=No
                      **kw).run()
 
 
+def in_journal(r, cause):
+    check(r, r.value("journal-cause") == cause, "the journal has no entry of a stop for " + cause)
+
+
 def stopped(r, cause):
     rec = record(r)
     check(r, rec.get("verdict") == "stop", "the verdict is not stop")
@@ -55,6 +63,7 @@ def stopped(r, cause):
     check(r, HOST_UP not in r.console, "the real root was started")
     check(r, r.value("evm") == "0", "EVM is on")
     check(r, "imagate: STOPPED" in r.console, "the console does not say STOPPED")
+    in_journal(r, cause)
 
 
 def went_on(r, verdict, cause):
@@ -208,6 +217,7 @@ def tamper_init(kernel, work):
     r = boot(kernel, work, disk=disk)
     rec = record(r)
     check(r, rec.get("verdict") == "stop" and rec.get("cause") == "preflight", "not stopped by the proof")
+    in_journal(r, "preflight")
     check(r, r.value("where") == "initramfs" and HOST_UP not in r.console, "the real root was started")
     # the console's copy is rate-limited; the audit group's is not
     check(r, re.search(r"cause=invalid-HMAC .*libseccomp", r.console) or int(r.value("audit-denials")) > 0,

@@ -171,6 +171,8 @@ class Machine:
 
     def run(self):
         r = self._run_once()
+        if os.environ.get("VM_TRACE"):
+            print("    boot %3.0f s: %s" % (r.seconds, self.cmdline), flush=True)
         # the kernel never spoke, or never reached our code: the machine's fault, once
         if r.hung_early:
             again = self._run_once()

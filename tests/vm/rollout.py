@@ -4,7 +4,7 @@ import re
 
 import machine as m
 from box import Box
-from gate import HOST_UP, KERNEL_STATE, check, record
+from gate import ENFORCE, HOST_UP, KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
 from grubbox import GrubBox
 from recovery import moved
@@ -246,9 +246,50 @@ echo "condition=$(systemctl show -p ConditionResult --value imagate-trial.servic
     return r
 
 
+def trial_lost(kernel, work):
+    """a trial whose root never comes, so that the gate has nothing to decide: it reboots by itself when nobody is at the console"""
+    r = Box(kernel, work).boot(cmdline=ON_TRIAL + " systemd.crash_reboot=1 panic=10 root=/dev/nonexistent rd.timeout=5",
+                               files={"usr/lib/systemd/system/emergency.target.d/agent.conf": "[Unit]\n"}, timeout=300)
+    check(r, "the boot stopped before the gate had decided anything" in r.console, "the gate had decided")
+    check(r, "This boot is on trial" in r.console and "nobody is at the console; rebooting" in r.console, "it waits for somebody")
+    check(r, "reboot: Restarting system" in r.console and HOST_UP not in r.console, "it did not reboot")
+    return r
+
+
+# all that is left, in pieces that get smaller
+FILL = """
+i=0; for s in 256M 64M 16M 4M 1M 256K 64K 16K 4K; do
+    while fallocate -l $s /root/fill.$i; do i=$((i+1)); done 2>/dev/null; rm -f /root/fill.$i; done
+sync; df -B1 --output=avail / | tail -1 | sed 's/ *//; s/^/avail=/'
+"""
+
+
+def raised(kernel, work):
+    """a rise that fails (disk full) is said, and done later; its command line is that of the boot that asked, not of the one that does it"""
+    box = Box(kernel, work)
+    r = box.boot(KERNEL_STATE + "imagate stage floor enforce; echo floor-rc=$?\n" + FILL)
+    check(r, r.value("floor-rc") == "0" and int(r.value("avail")) == 0, "no request, or room left")
+    r = box.boot(KERNEL_STATE + "rm /root/fill.*; sync\n")
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["floor"] == "fix" and record(r)["step.ratchet"] == "broken", "raised, or no key")
+    check(r, "the request in /etc/imagate/request could not be carried out" in r.console and
+          "the real root could not be written: is it full" in r.console, "nobody says so")
+    odd = ENFORCE + "nomodeset"
+    r = box.boot(cmdline=odd)
+    went_on(r, "admit", "none")
+    check(r, record(r)["step.ratchet"] == "ok" and record(r)["floor"] == "enforce", "the floor was not raised")
+    r = box.boot(cmdline=odd)
+    stopped(r, "cmdline")
+    r = box.boot()
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "the command line that was blessed does not get the key")
+    return r
+
+
 NEW = ("6.12.",)
 CASES = [
     ("rollout-counted-here", counted_here, NEW), ("rollout-stuck", stuck, NEW),
     ("rollout-unattended", unattended, NEW), ("rollout-evidence", evidence, NEW), ("rollout-broken-update", broken_update, NEW),
+    ("rollout-trial-lost", trial_lost, NEW), ("rollout-raise", raised, NEW), ("rollout-brick", brick, NEW),
 ]
-LONG = [("rollout-brick", brick, NEW)]
+LONG = [("rollout-brick", brick, ("6.1.",))]
