@@ -3,6 +3,7 @@
 #define IMAGATE_CRYPTO_CRYPTO_H
 
 #include "base/secret.h"
+#include "core/bank.h"
 #include "core/outcome.h"
 #include "core/seal.h"
 #include "core/why.h"
@@ -32,11 +33,9 @@ enum outcome recovery_open(const struct secret *recovery, const uint8_t wrap[sta
                            const uint8_t aad[static KEY_ID_LEN], struct secret *ret_master, struct why *why);
 
 /* digest.c: SHA-256 over parts, one after another. */
-struct part {
-	const void *p;
-	size_t len;
-};
 enum outcome digest_parts(const struct part *parts, size_t count, uint8_t ret[static 32], struct why *why);
+/* A hash_fn: whatever algorithm this libcrypto has. arg is not used. */
+bool digest_hash(void *arg, uint16_t alg, const struct part *parts, size_t count, uint8_t *ret);
 /* Key-Id of a seal. */
 enum outcome key_id_of(const struct secret *master, uint8_t ret[static KEY_ID_LEN], struct why *why);
 

@@ -20,6 +20,33 @@ enum outcome digest_parts(const struct part *parts, size_t count, uint8_t ret[st
 	return ok && EVP_DigestFinal_ex(c, ret, NULL) ? OUTCOME_OK : crypto_failed(why, "EVP_Digest", "sha256");
 }
 
+static const EVP_MD *algorithm(uint16_t alg)
+{
+	switch (alg) {
+	case BANK_SHA1: return EVP_sha1();
+	case BANK_SHA256: return EVP_sha256();
+	case BANK_SHA384: return EVP_sha384();
+	case BANK_SHA512: return EVP_sha512();
+	case BANK_SHA3_256: return EVP_sha3_256();
+	case BANK_SHA3_384: return EVP_sha3_384();
+	case BANK_SHA3_512: return EVP_sha3_512();
+	case BANK_SM3_256: return EVP_get_digestbyname("SM3");
+	default: return NULL;
+	}
+}
+
+bool digest_hash(void *arg, uint16_t alg, const struct part *parts, size_t count, uint8_t *ret)
+{
+	__attribute__((cleanup(context_free))) EVP_MD_CTX *c = EVP_MD_CTX_new();
+	const EVP_MD *md = algorithm(alg);
+	bool ok = c && md && (size_t)EVP_MD_get_size(md) == bank_size(alg) && EVP_DigestInit_ex(c, md, NULL);
+
+	(void)arg;
+	for (size_t i = 0; ok && i < count; i++)
+		ok = EVP_DigestUpdate(c, parts[i].p, parts[i].len);
+	return ok && EVP_DigestFinal_ex(c, ret, NULL);
+}
+
 enum outcome key_id_of(const struct secret *master, uint8_t ret[static KEY_ID_LEN], struct why *why)
 {
 	const struct part parts[] = { { KEY_ID_LABEL, sizeof(KEY_ID_LABEL) }, { master->bytes, master->len } };
