@@ -51,25 +51,23 @@ static bool kernel_has(const struct examine_about *a, int algo)
 /* struct ima_file_id: type, algorithm, digest; signed is its hash. */
 static enum proof prove_verity(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret)
 {
-	struct {
-		struct fsverity_digest head;
-		uint8_t digest[DIGEST_MAX];
-	} d = { .head.digest_size = DIGEST_MAX };
+	_Alignas(struct fsverity_digest) uint8_t room[sizeof(struct fsverity_digest) + DIGEST_MAX] = { 0 };
+	struct fsverity_digest *d = (struct fsverity_digest *)room;
 	uint8_t id[2], hash[DIGEST_MAX];
-	const struct xattr parts[] = { { id, sizeof(id) }, { d.digest, DIGEST_MAX } };
-	struct xattr sized[2] = { parts[0], parts[1] };
+	struct xattr parts[2] = { { id, sizeof(id) }, { d->digest, 0 } };
 	size_t len;
 
-	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &d.head) < 0;
+	d->digest_size = DIGEST_MAX;
+	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, d) < 0;
 	if (ret->no_verity || ima->len <= SIGNATURE_HEADER)
 		return PROOF_BAD;
 	if (!e->prover)
 		return PROOF_NO_KEY;
-	ret->algo = d.head.digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
+	ret->algo = d->digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
 	id[0] = TYPE_VERITY;
 	id[1] = ret->algo;
-	sized[1].len = d.head.digest_size;
-	if (e->prover->bytes(e->prover->state, sized, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
+	parts[1].len = d->digest_size;
+	if (e->prover->bytes(e->prover->state, parts, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
 		return PROOF_BAD;
 	return e->prover->signature(e->prover->state, RING_IMA, ima, hash, len);
 }
