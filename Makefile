@@ -122,12 +122,18 @@ $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -Wl,--wrap=Esys_Unseal -lcmocka $(GATE_LIBS)
 
-FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_ROOMS = $(foreach r,core base crypto,$(call src_of,$(r)))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ROOMS) | deps-test
+FUZZ_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ = $(foreach r,core base crypto,$(patsubst src/%.c,$(BUILD)/fuzzobj/%.o,$(call src_of,$(r))))
+.SECONDARY: $(FUZZ_OBJ)
+$(BUILD)/fuzzobj/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_ROOMS) -lcrypto -linih
+	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) -lcrypto -linih
 
 check-unit: deps-test
 	+@tests/run-unit "$(MAKE)"
@@ -203,4 +209,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/unit $(BUILD)/tpm -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzzobj $(BUILD)/unit $(BUILD)/tpm -name '*.d' 2>/dev/null)
