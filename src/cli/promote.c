@@ -4,6 +4,7 @@
 #include "cli/everywhere.h"
 #include "cli/evidence.h"
 #include "cli/grubfile.h"
+#include "cli/sealing.h"
 #include "cli/verb.h"
 
 #include <errno.h>
@@ -68,6 +69,11 @@ int promote_if_shown(const struct record *r, const struct config *c, bool asked)
 	if (!p.allowed) {
 		if (asked)
 			log_error("not yet: %s", p.missing);
+		return asked ? IMAGATE_NOT_ADMITTED : IMAGATE_OK;
+	}
+	if (p.trial && sealing_is_strict()) {
+		log_error("under strict binding there is no trial: 'imagate stage set %s' with somebody at the console, who types the "
+		          "recovery key once and runs 'imagate recover --add'", stage_name(p.to));
 		return asked ? IMAGATE_NOT_ADMITTED : IMAGATE_OK;
 	}
 	e = grubfile_read("/", block);

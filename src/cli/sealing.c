@@ -1,6 +1,7 @@
 #include "cli/sealing.h"
 
 #include "base/file.h"
+#include "base/ini.h"
 #include "base/log.h"
 #include "cli/leftovers.h"
 #include "cli/verb.h"
@@ -10,6 +11,7 @@
 
 #include "crypto/crypto.h"
 #include "gate/binding.h"
+#include "gate/boot.h"
 #include "kernel/keyring.h"
 #include "tpm/tpm.h"
 
@@ -309,4 +311,17 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
 	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
 		(void)printf("Now put it into the initramfs: dracut -f\n");
+}
+
+bool sealing_is_strict(void)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct config c;
+	static struct seal s;
+	size_t len;
+
+	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) != OUTCOME_OK ||
+	    file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK)
+		return false; /* the gate will say what is wrong with it */
+	return s.slots && s.slot[0].stage != STAGE_UNSET;
 }

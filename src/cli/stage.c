@@ -1,4 +1,5 @@
 /* imagate stage: what the boot loader is told, what may come next. */
+#include "base/clean.h"
 #include "base/ini.h"
 #include "base/log.h"
 #include "cli/asking.h"
@@ -8,6 +9,7 @@
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "gate/boot.h"
+#include "kernel/facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,6 +163,19 @@ static int show(const struct wish *w)
 	return IMAGATE_OK;
 }
 
+/* The kernel then ignores ima_appraise=fix and log: the boot would be in enforce, and get no key. */
+static bool secure_boot_forbids(enum stage s)
+{
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct facts f = { 0 };
+	struct cmdline l = { 0 };
+
+	if (s != STAGE_FIX && s != STAGE_AUDIT)
+		return false;
+	(void)kernel_facts(root, &f, &l, NULL); /* what could not be told forbids nothing */
+	return f.secure_boot == TRI_YES;
+}
+
 /* By hand: no trial, no evidence. The floor, not this, decides who gets the key. */
 static int set(const struct wish *w, const char *name)
 {
@@ -172,6 +187,11 @@ static int set(const struct wish *w, const char *name)
 	if (s == STAGE_UNSET) {
 		log_error("'%s' is no stage: off, measure, fix, audit or enforce", name);
 		return IMAGATE_USAGE;
+	}
+	if (!strcmp(w->root, "/") && secure_boot_forbids(s)) {
+		log_error("Secure Boot is on: the kernel ignores ima_appraise=%s. Roll out with it off, or label where the image is "
+		          "built ('imagate label --root'); 'imagate check' is the audit", appraise_name(stage_appraise(s)));
+		return IMAGATE_NOT_ADMITTED;
 	}
 	e = grubfile_read(w->root, block);
 	if (e < 0)
