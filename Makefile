@@ -33,7 +33,7 @@ GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lk
 CLI_LIBS  = $(GATE_LIBS) -ljson-c -lqrencode
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
-        check-fuzz check-all bench clean deps-build deps-test deps-vm
+        check-fuzz check-all bench bench-files bench-catalogue clean deps-build deps-test deps-vm deps-bench
 .DELETE_ON_ERROR:
 
 ifeq ($(V),1)
@@ -56,6 +56,8 @@ help:
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
+	@echo 'make bench-files  imagate check and label against evmctl, sha256sum and the bare limit'
+	@echo 'make bench-catalogue  1,000,000 entries verified and loaded: time and memory'
 	@echo 'make clean        remove $(BUILD)'
 
 # -- compiling ------------------------------------------------------------------------
@@ -83,6 +85,11 @@ $(BUILD)/unseal: tests/vm/unseal.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
 
+# for the benchmarks
+$(BUILD)/bench-catalogue: tests/bench/catalogue.c $(filter-out $(BUILD)/obj/gate/main.o,$(GATE_OBJ))
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(GATE_LIBS)
+
 $(BUILD)/cut.so: tests/vm/cut.c
 	$(say) LD $@
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -Wno-missing-prototypes -fPIC -shared -o $@ $< -ldl
@@ -101,22 +108,32 @@ $(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(SAN) $(WARN) -MMD -MP -c -o $@ $<
 
+# what only one of them needs: of cli, whose verbs need a running system, the parts that do not
+UNIT_OBJ_test_qr  = $(BUILD)/san/cli/qr.o
+UNIT_LIBS_test_qr = -lqrencode -lzbar
+$(BUILD)/unit/test_qr: $(UNIT_OBJ_test_qr)
 $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -lcmocka $(GATE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(UNIT_OBJ_$*) $(SAN_OBJ) -lcmocka $(GATE_LIBS) $(UNIT_LIBS_$*)
 
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -Wl,--wrap=Esys_Unseal -lcmocka $(GATE_LIBS)
 
-FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_ROOMS = $(foreach r,core base crypto,$(call src_of,$(r)))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ROOMS) | deps-test
+FUZZ_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ = $(foreach r,core base crypto,$(patsubst src/%.c,$(BUILD)/fuzzobj/%.o,$(call src_of,$(r))))
+.SECONDARY: $(FUZZ_OBJ)
+$(BUILD)/fuzzobj/%.o: src/%.c $(BUILD)/flags | deps-test
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_ROOMS) -lcrypto -linih
+	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) -lcrypto -linih
 
 check-unit: deps-test
 	+@tests/run-unit "$(MAKE)"
@@ -131,6 +148,12 @@ demo: deps-vm all
 bench: deps-vm all
 	$(Q)tests/vm/bench
 
+bench-catalogue: deps-test $(BUILD)/bench-catalogue
+	$(Q)tests/bench/catalogue $(BUILD)/bench-catalogue
+
+bench-files: deps-bench all
+	$(Q)tests/bench/files
+
 check-vm: deps-vm
 	+@tests/run-vm "$(MAKE)"
 
@@ -141,7 +164,7 @@ check: deps-test deps-vm
 check-all: deps-test deps-vm
 	+@LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
 
-deps-build deps-test deps-vm:
+deps-build deps-test deps-vm deps-bench:
 	@images/packages $(@:deps-%=%)
 
 # -- installing ------------------------------------------------------------------------
@@ -158,7 +181,8 @@ install: all
 	install -m 0644 units/imagate-gate.service units/imagate-sysroot.service units/require-gate.conf \
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
-	install -m 0644 units/imagate-watch.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
+	  units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
 	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
 	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
@@ -178,11 +202,11 @@ uninstall:
 	  $(addprefix $(DESTDIR)$(SHARE)/man/man5/,$(notdir $(MAN5))) \
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
-	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-trial.timer \
-	    imagate-trial.service)
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-evidence.service \
+	    imagate-label.service imagate-trial.timer imagate-trial.service)
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/unit $(BUILD)/tpm -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzzobj $(BUILD)/unit $(BUILD)/tpm -name '*.d' 2>/dev/null)

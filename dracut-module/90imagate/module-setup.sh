@@ -41,7 +41,7 @@ imagate_check_modules() {
 imagate_install_files() {
     local kind path
     while read -r kind path; do
-        if [[ -d "$dracutsysrootdir$path" && $kind == certificates ]]; then
+        if [[ -d "$dracutsysrootdir$path" && $kind == *certificates ]]; then
             inst_multiple -o "$dracutsysrootdir$path"/*.der
         elif [[ -f "$dracutsysrootdir$path" ]]; then
             inst_simple "$path"
@@ -51,6 +51,8 @@ imagate_install_files() {
                 imagate_refuse "$path.p7s is not there, and $imagate_conf demands signed policies" \
                     "sign it: imagate policy sign --key KEY --cert CERTIFICATE $path"
             fi
+        elif [[ $kind == optional-* ]]; then
+            continue
         elif [[ $kind == seal ]]; then
             imagate_no_seal "$path"
         else

@@ -57,6 +57,41 @@ int file_open_in_root(int root, const char *path, int *ret_fd)
 	return regular_or_close((int)syscall(SYS_openat2, root, path, &how, sizeof(how)), ret_fd);
 }
 
+/* Below root, from the fds: links are resolved in it. */
+static int path_of(int root, int fd, char *ret, size_t size)
+{
+	char link[64], base[PATH_MAX];
+	ssize_t n, r;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", root); /* fits */
+	r = readlink(link, base, sizeof(base) - 1);
+	if (root == AT_FDCWD || (r == 1 && *base == '/'))
+		r = 0;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, size - 1);
+	if (r < 0 || n < 0 || n < r)
+		return -EIO;
+	ret[n] = '\0';
+	memmove(ret, ret + r, (size_t)(n - r) + 1);
+	if (!*ret)
+		(void)snprintf(ret, size, "/");
+	return 0;
+}
+
+int path_in_root(int root, const char *path, char *ret, size_t size, int *ret_fd)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	int r;
+
+	*ret_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	if (*ret_fd < 0)
+		return -errno;
+	r = path_of(root, *ret_fd, ret, size);
+	if (r < 0)
+		clean_fd(ret_fd);
+	return r;
+}
+
 int dir_open_in_root(int root, const char *path, int *ret_fd)
 {
 	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,

@@ -15,6 +15,9 @@ MUST_CHECK int file_open(int root, const char *path, int *ret_fd);
 /* The same, with symlinks resolved as if root were "/" (openat2, RESOLVE_IN_ROOT). */
 MUST_CHECK int file_open_in_root(int root, const char *path, int *ret_fd);
 
+/* What path names, found that way: its own path below root, with a leading '/' and no links in it, and an O_PATH fd. */
+MUST_CHECK int path_in_root(int root, const char *path, char *ret, size_t size, int *ret_fd);
+
 /* A directory found that way. */
 MUST_CHECK int dir_open_in_root(int root, const char *path, int *ret_fd);
 

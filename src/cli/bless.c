@@ -5,6 +5,7 @@
 #include "cli/asking.h"
 #include "cli/evidence.h"
 #include "cli/grubfile.h"
+#include "cli/leftovers.h"
 #include "cli/promote.h"
 #include "cli/seen.h"
 #include "cli/sealing.h"
@@ -17,31 +18,44 @@
 #include <string.h>
 #include <unistd.h>
 
+static int grub_said(int e)
+{
+	if (e == 0 || e == -ENOENT)
+		return IMAGATE_OK; /* no GRUB: nothing is on trial */
+	log_error("GRUB's environment block: %s", e == -EBADMSG ? "damaged: make it anew with 'grub-editenv - create'"
+	                                                        : strerror(-e));
+	return IMAGATE_FAILED;
+}
+
 /* The trial's count; the floor is asked for before the boot loader is told that the trial is over, so that
  * a power cut leaves one boot of trial more, not one of floor less. */
 static int bless_trial(const struct record *r, const struct config *c)
 {
+	bool sealed = c->key_source == KEY_SOURCE_TPM || r->generation;
 	char block[GRUBENV_LEN];
 	struct rollout now;
-	bool raise;
-	int e = grubfile_read("/", block);
+	enum blessing b;
+	enum stage from;
+	int code = IMAGATE_OK, e = grubfile_read("/", block);
 
-	if (e == -ENOENT)
-		return IMAGATE_OK; /* no GRUB: nothing is on trial */
-	if (e == 0) {
-		rollout_read(block, &now);
-		rollout_bless(&now, r->decision.stage, c, &raise);
-		if (raise && r->evidence.key.floor < now.stage && asking_store(STAGE_UNSET, now.stage) != IMAGATE_OK)
-			return IMAGATE_FAILED;
-		if (raise)
-			log_notice("stage %s has proven itself; the floor rises to it with the next boot", stage_name(now.stage));
-		e = rollout_write(&now, block) ? grubfile_write("/", block) : -ENOSPC;
-	}
-	if (e == 0)
+	if (e < 0)
+		return grub_said(e);
+	rollout_read(block, &now);
+	from = now.stage;
+	b = rollout_bless(&now, r->decision.stage, r->evidence.key.floor, sealed, c);
+	if (b == BLESSING_NONE)
 		return IMAGATE_OK;
-	log_error("GRUB's environment block: %s", e == -EBADMSG ? "damaged: make it anew with 'grub-editenv - create'"
-	                                                        : strerror(-e));
-	return IMAGATE_FAILED;
+	if (b == BLESSING_RAISE)
+		code = asking_store(STAGE_UNSET, now.stage);
+	if (code != IMAGATE_OK)
+		rollout_bless_again(&now, r->decision.stage, from, c);
+	else if (b == BLESSING_RAISE)
+		log_notice("stage %s has proven itself; the floor rises to it with the next boot", stage_name(now.stage));
+	else if (b == BLESSING_NO_FLOOR)
+		log_notice("stage %s has proven itself; %s", stage_name(now.stage), sealed ? "the floor is there already"
+		           : "no floor is raised: without a key from the TPM there is none, and the boot loader alone asks for the stage");
+	e = rollout_write(&now, block) ? grubfile_write("/", block) : -ENOSPC;
+	return code == IMAGATE_OK ? grub_said(e) : code;
 }
 
 static int bless(void)
@@ -71,9 +85,12 @@ static int bless(void)
 	k = evidence_keep(&e);
 	if (k < 0)
 		log_error("%s: %s", EVIDENCE_PATH, strerror(-k));
-	k = seen_keep();
+	/* in fix what was labelled and what has run cannot be told apart: the kernel has measured both */
+	k = r.decision.stage == STAGE_FIX ? 0 : seen_keep();
 	if (k < 0)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
+	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
+		(void)sealing_failed("an old counter is still in the TPM", &why);
 	code = bless_trial(&r, &c);
 	if (code != IMAGATE_OK)
 		return code;
@@ -82,7 +99,7 @@ static int bless(void)
 		log_error("/run/imagate/blessed: %s", strerror(-k));
 		return IMAGATE_FAILED;
 	}
-	return c.automatic == ANSWER_YES ? promote_if_shown(&r, &c, true) : IMAGATE_OK;
+	return c.automatic == ANSWER_YES ? promote_if_shown(&r, &c, false) : IMAGATE_OK;
 }
 
 static int run(const struct verb *self, int argc, char **argv)
@@ -96,9 +113,10 @@ const struct verb verb_bless = {
 	.name = "bless",
 	.summary = "this boot is good (imagate-bless.service)",
 	.help = "usage: imagate bless\n"
-	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence, and what ran\n"
-	        "for the boot-critical list; counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
-	        "boot's gate to raise the floor. With automatic = yes it promotes what may be promoted.\n"
+	        "Run by imagate-bless.service when boot-complete.target is reached: keeps this boot as evidence, and, but for fix, what\n"
+	        "ran for the boot-critical list; undefines counters in the TPM that a seal before this one left; counts it for a stage on trial, and, when that was the last blessing it needed, asks the next\n"
+	        "boot's gate to raise the floor. With automatic = yes it promotes what may be promoted, by the evidence of the\n"
+	        "boots before this one: this one counts once it has been watched to its end ('imagate watch').\n"
 	        "Exit status: 0 done, 1 this boot was not admitted, 2 usage, 3 failed.\n",
 	.run = run,
 };

@@ -142,7 +142,7 @@ static bool number(const char *text, unsigned max, unsigned *ret)
 	return false;
 }
 
-enum { OPT_FILES = 256, OPT_BOOT, OPT_STRICT, OPT_NO_CACHE, OPT_THREADS, OPT_POLICY, OPT_IMA, OPT_EVM_CERTS, OPT_KEY_FD, OPT_EVM,
+enum { OPT_FILES = 256, OPT_BOOT, OPT_STRICT, OPT_NO_CACHE, OPT_THREADS, OPT_POLICY, OPT_IMA, OPT_EVM_CERTS, OPT_KEY_FD, OPT_SEAL, OPT_EVM,
 	OPT_ALL, OPT_HOOKS };
 
 /* Those about files. 0: fine; else an exit code. */
@@ -160,6 +160,7 @@ static int file_option(struct wish *w, int option)
 	case OPT_POLICY: f->judging.policy = optarg; return 0;
 	case OPT_IMA: f->judging.ima_certs = optarg; return 0;
 	case OPT_EVM_CERTS: f->judging.evm_certs = optarg; return 0;
+	case OPT_SEAL: f->judging.evm_seal = optarg; return 0;
 	case OPT_ALL: f->all = true; return 0;
 	case OPT_HOOKS: f->hooks = optarg; return 0;
 	case OPT_KEY_FD:
@@ -187,6 +188,7 @@ static int options(const struct verb *self, int argc, char **argv, struct wish *
 		{ "threads", required_argument, NULL, OPT_THREADS }, { "policy", required_argument, NULL, OPT_POLICY },
 		{ "ima-certs", required_argument, NULL, OPT_IMA }, { "evm-certs", required_argument, NULL, OPT_EVM_CERTS },
 		{ "evm-key-fd", required_argument, NULL, OPT_KEY_FD }, { "evm", required_argument, NULL, OPT_EVM },
+		{ "evm-seal", required_argument, NULL, OPT_SEAL },
 		{ "all", no_argument, NULL, OPT_ALL },             { "hooks", required_argument, NULL, OPT_HOOKS },
 		{ 0 },
 	};
@@ -251,9 +253,11 @@ const struct verb verb_check = {
 	        "  --policy FILE    judge by this policy instead of the configured one\n"
 	        "  --ima-certs DIR, --evm-certs DIR   certificates (*.der) instead of the configured ones\n"
 	        "  --evm-key-fd N   EVM's HMAC key, raw, from file descriptor N: HMACs are then verified, too\n"
+	        "  --evm-seal FILE  the same, with the key in this seal.pem, opened by its recovery key\n"
 	        "  --evm MODE       0 EVM is off, 1 HMAC, 2 certificates, 3 both; as configured by default\n"
 	        "  --hooks NAMES    judge every file for these hooks: BPRM_CHECK,MMAP_CHECK,FILE_CHECK...\n"
-	        "  --all            one line for each file and hook\n"
+	        "  --all            one line for each file and hook; each hook is judged by itself: the running kernel,\n"
+	        "                   once a rule demanded a signature of a file, demands it at every hook\n"
 	        "  --threads N, --no-cache\n"
 	        "  --tcti TCTI, --config FILE, --json\n"
 	        "Exit status: 0 it would boot (--files: nothing would be denied), 1 it would not, 2 usage or bad\n"

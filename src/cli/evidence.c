@@ -41,12 +41,14 @@ void evidence_now(const struct record *r, struct boot_evidence *ret)
 	struct boot_evidence kept;
 	size_t len;
 
+	/* without watch nobody has counted */
 	*ret = (struct boot_evidence){ .stage = r->decision.stage, .lost = 1 };
 	boot_id(ret->boot);
 	if (file_read(AT_FDCWD, DENIALS_PATH, EVIDENCE_LINE, &text, &len) == 0 && len && text[len - 1] == '\n' &&
 	    evidence_parse(text, len - 1, &kept)) {
 		ret->denials = kept.denials;
 		ret->lost = kept.lost;
+		memcpy(ret->first, kept.first, sizeof(ret->first));
 	}
 }
 
@@ -88,10 +90,33 @@ int evidence_keep(const struct boot_evidence *e)
 	return file_write_atomic(AT_FDCWD, EVIDENCE_PATH, next, used, 0600);
 }
 
-unsigned evidence_count(void)
+unsigned evidence_count(const struct boot_evidence *now)
 {
 	CLEAN_FREE char *text = NULL;
 	size_t len;
 
-	return file_read(AT_FDCWD, EVIDENCE_PATH, EVIDENCE_MAX, &text, &len) == 0 ? evidence_clean(text, len) : 0;
+	if (now->stage == STAGE_AUDIT && (now->denials || now->lost))
+		return 0;
+	return file_read(AT_FDCWD, EVIDENCE_PATH, EVIDENCE_MAX, &text, &len) == 0 ? evidence_clean(text, len, now->boot) : 0;
+}
+
+size_t evidence_last(struct boot_evidence *ret, size_t max)
+{
+	CLEAN_FREE char *text = NULL;
+	struct boot_evidence e;
+	struct text t;
+	const char *line;
+	size_t len, n = 0;
+
+	if (file_read(AT_FDCWD, EVIDENCE_PATH, EVIDENCE_MAX, &text, &len) < 0)
+		return 0;
+	t = (struct text){ text, text + len };
+	while (text_line(&t, &line, &len)) {
+		if (!evidence_parse(line, len, &e) || e.stage != STAGE_AUDIT)
+			continue;
+		if (n == max)
+			memmove(ret, ret + 1, --n * sizeof(*ret));
+		ret[n++] = e;
+	}
+	return n;
 }

@@ -16,7 +16,9 @@ bool evidence_record(struct record *ret);
 void evidence_now(const struct record *r, struct boot_evidence *ret);
 /* This boot's line, replacing an older one of the same boot; the last 64 are kept. 0 or -errno. */
 int evidence_keep(const struct boot_evidence *e);
-/* The clean boots in a row, this one included if it was kept. */
-unsigned evidence_count(void);
+/* The clean boots in a row that are over; 0 where the one that runs, now, is known not to be clean. */
+unsigned evidence_count(const struct boot_evidence *now);
+/* The last boots in audit that were kept, oldest first; at most max. */
+size_t evidence_last(struct boot_evidence *ret, size_t max);
 
 #endif

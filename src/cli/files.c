@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/progress.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "crypto/crypto.h"
@@ -9,13 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RUN_DIR "/run/imagate"
@@ -23,86 +21,6 @@
 #define THREADS_MAX 64
 #define GROUPS_MAX 64
 #define EXAMPLES 3
-
-/* -- progress --------------------------------------------------------------------------- */
-
-struct progress {
-	const struct survey *s;
-	size_t estimate; /* of files; 0: unknown */
-	struct timespec started;
-	_Atomic bool stop;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool on;
-};
-
-static double seconds_since(const struct timespec *t)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-	return (double)(now.tv_sec - t->tv_sec) + (double)(now.tv_nsec - t->tv_nsec) / 1e9;
-}
-
-static void draw(const struct progress *p)
-{
-	size_t files = p->s->files, width = 30, full;
-	double t = seconds_since(&p->started), rate = t > 0 ? (double)files / t : 0;
-
-	if (!p->estimate) {
-		(void)fprintf(stderr, "\r%zu files, %.0f a second \033[K", files, rate);
-		return;
-	}
-	full = files < p->estimate ? files * width / p->estimate : width;
-	(void)fprintf(stderr, "\r[%.*s%*s] %zu files, %.0f a second, %.0f MiB/s \033[K", (int)full,
-	              "##############################", (int)(width - full), "", files, rate,
-	              t > 0 ? (double)p->s->bytes / t / 1048576 : 0);
-}
-
-static void *watch(void *arg)
-{
-	struct progress *p = arg;
-	struct timespec until;
-
-	(void)pthread_mutex_lock(&p->lock);
-	while (!p->stop) {
-		draw(p);
-		(void)clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 200 * 1000 * 1000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		(void)pthread_cond_timedwait(&p->wake, &p->lock, &until); /* woken or not: look */
-	}
-	(void)pthread_mutex_unlock(&p->lock);
-	(void)fputs("\r\033[K", stderr);
-	return NULL;
-}
-
-/* Inodes in use are what the whole file system has: a bound, near enough for a bar. */
-static void progress_begin(struct progress *p, const struct survey *s, int root, const char *path)
-{
-	struct statvfs v;
-
-	*p = (struct progress){ .s = s, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
-	(void)clock_gettime(CLOCK_MONOTONIC, &p->started);
-	if (!isatty(STDERR_FILENO))
-		return;
-	if (!strcmp(path, "/") && fstatvfs(root, &v) == 0 && v.f_files > v.f_ffree)
-		p->estimate = v.f_files - v.f_ffree;
-	p->on = pthread_create(&p->thread, NULL, watch, p) == 0;
-}
-
-static void progress_end(struct progress *p)
-{
-	if (!p->on)
-		return;
-	(void)pthread_mutex_lock(&p->lock);
-	p->stop = true;
-	(void)pthread_cond_signal(&p->wake);
-	(void)pthread_mutex_unlock(&p->lock);
-	(void)pthread_join(p->thread, NULL);
-}
 
 /* -- the pattern ------------------------------------------------------------------------- */
 
@@ -206,7 +124,7 @@ static void print_summary(const struct survey *s, const struct judging *j, doubl
 	else
 		(void)printf("none would be denied\n");
 	if (s->unverified)
-		(void)printf("  %zu of these carry an HMAC or a signature whose key is not at hand here: taken for good\n",
+		(void)printf("  %zu of these cannot be verified here, as a key or a hash algorithm is not at hand: taken for good\n",
 		             (size_t)s->unverified);
 	print_groups(s, j);
 }
@@ -246,12 +164,22 @@ static void print_one(const char *path, const struct hook *h, const struct exami
 
 /* -- together ---------------------------------------------------------------------------- */
 
+static bool named(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)) != NULL; p += len)
+		if ((p == names || p[-1] == ',') && (p[len] == ',' || p[len] == '\0'))
+			return true;
+	return false;
+}
+
 static unsigned hooks_named(const char *names)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; hook_at(i); i++)
-		if (strstr(names, rule_func_name(hook_at(i)->func)))
+		if (named(names, rule_func_name(hook_at(i)->func)))
 			bits |= 1u << i;
 	return bits;
 }
@@ -260,8 +188,8 @@ static bool fingerprint(const struct judging *j, uint8_t ret[static 32])
 {
 	uint8_t keys[32];
 	struct {
-		uint32_t evm, algos, verity;
-	} about = { j->about.evm, j->about.algos, j->about.verity };
+		uint32_t evm, hashes, hash_count, verity;
+	} about = { j->about.evm, j->about.hashes, (uint32_t)j->about.hash_count, j->about.verity };
 	const struct part parts[] = { { keys, sizeof(keys) }, { &about, sizeof(about) } };
 
 	return keyset_fingerprint(j->keys, keys, NULL) == OUTCOME_OK && digest_parts(parts, 2, ret, NULL) == OUTCOME_OK;
@@ -287,11 +215,10 @@ static int survey(const struct files_wish *w, const struct judging *j, int root,
 		cache_load(dir, CACHE_NAME, mark, &cache);
 		s->cache = &cache;
 	}
-	progress_begin(&p, s, root, w->root);
+	progress_begin(&p, &s->files, &s->bytes, strcmp(w->root, "/") ? -1 : root);
 	if (o == OUTCOME_OK)
 		o = survey_run(root, s, &why);
-	*ret_seconds = seconds_since(&p.started);
-	progress_end(&p);
+	*ret_seconds = progress_end(&p);
 	if (o == OUTCOME_OK && s->cache) {
 		int r = cache_save(dir, CACHE_NAME, mark, s->entries, s->entries_count);
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
+#include "cli/bykey.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/policy.h"
@@ -31,7 +32,7 @@ static int add_certs(struct keyset *k, enum prover_ring ring, const char *dir)
 	return !*dir || keyset_add_dir(k, ring, AT_FDCWD, dir, &why) == OUTCOME_OK ? IMAGATE_OK : refused(&why);
 }
 
-static int read_evm_key(int fd, struct keyset *k)
+static int read_evm_key(int fd, struct judging *j)
 {
 	SECRET key = { .len = 0 };
 	ssize_t n = read(fd, key.bytes, sizeof(key.bytes));
@@ -41,7 +42,18 @@ static int read_evm_key(int fd, struct keyset *k)
 		return IMAGATE_USAGE;
 	}
 	key.len = (size_t)n;
-	keyset_hmac(k, &key);
+	keyset_hmac(j->keys, &key);
+	j->hmac = key;
+	return IMAGATE_OK;
+}
+
+static int open_evm_key(const char *seal, struct judging *j)
+{
+	struct why why = { 0 };
+
+	if (evm_key_by_recovery_key(seal, &j->hmac, &why) != OUTCOME_OK)
+		return refused(&why);
+	keyset_hmac(j->keys, &j->hmac);
 	return IMAGATE_OK;
 }
 
@@ -69,6 +81,7 @@ static void about(const struct judging_wish *w, const struct config *c, struct j
 		.evm = w->evm >= 0 ? (unsigned)w->evm
 		       : (c->key_source == KEY_SOURCE_NONE ? 0u : EVM_HMAC) | (*c->x509_evm ? EVM_X509 : 0u),
 	};
+	examine_kernel(&j->about, &w->kernel);
 	for (size_t i = 0; i < j->lint.count; i++)
 		j->about.verity |= j->lint.rules[i].has & RULE_VERITY;
 }
@@ -90,11 +103,17 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 	j->keys = keyset_new();
 	if (!j->keys || !j->policy_path)
 		return IMAGATE_FAILED;
+	keyset_curves(j->keys, w->kernel.ecdsa, w->kernel.p521);
 	r = add_certs(j->keys, RING_IMA, ima);
 	if (r == IMAGATE_OK)
 		r = add_certs(j->keys, RING_EVM, evm);
+	if (keyset_unusable(j->keys))
+		log_warning("%zu certificates hold ECDSA keys that this kernel cannot use: it denies what they signed",
+		            keyset_unusable(j->keys));
 	if (r == IMAGATE_OK && w->evm_key_fd >= 0)
-		r = read_evm_key(w->evm_key_fd, j->keys);
+		r = read_evm_key(w->evm_key_fd, j);
+	if (r == IMAGATE_OK && w->evm_seal)
+		r = open_evm_key(w->evm_seal, j);
 	if (r == IMAGATE_OK)
 		r = read_policy(w, j);
 	about(w, &c, j);
@@ -103,6 +122,7 @@ int judging_begin(const struct judging_wish *w, struct judging *j)
 
 void judging_end(struct judging *j)
 {
+	secret_wipe(&j->hmac);
 	free(j->text);
 	free(j->policy_path);
 	j->text = j->policy_path = NULL;

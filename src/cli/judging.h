@@ -4,6 +4,8 @@
 
 #include "core/config.h"
 #include "core/lint.h"
+#include "base/secret.h"
+#include "core/maker.h"
 #include "crypto/keyset.h"
 #include "label/examine.h"
 
@@ -12,6 +14,7 @@ struct judging_wish {
 	const char *policy;      /* instead of the configured one */
 	const char *ima_certs, *evm_certs; /* directories of *.der, instead of the configured ones */
 	int evm_key_fd;          /* -1: EVM's HMAC key is not at hand */
+	const char *evm_seal;    /* the seal that holds it, opened by the recovery key; NULL: none */
 	int evm;                 /* EVM_*; -1: as the configuration has it */
 	struct rule_kernel kernel;
 };
@@ -20,6 +23,7 @@ struct judging {
 	char *policy_path, *text; /* malloc'ed */
 	struct lint lint;
 	struct keyset *keys;
+	struct secret hmac; /* EVM's key, where it is at hand; len 0 */
 	struct examine_about about;
 };
 

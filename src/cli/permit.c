@@ -1,13 +1,12 @@
 /* imagate permit: one boot in a stage that the floor forbids. */
 #include "base/file.h"
-#include "base/ini.h"
 #include "base/log.h"
 #include "cli/asking.h"
 #include "cli/evidence.h"
 #include "cli/grubfile.h"
+#include "cli/sealing.h"
 #include "cli/verb.h"
 #include "core/rollout.h"
-#include "crypto/crypto.h"
 #include "gate/boot.h"
 
 #include <errno.h>
@@ -34,20 +33,6 @@ static void point_grub_at(enum stage s)
 	else
 		(void)printf("GRUB's environment could not be set (%s): boot with imagate.stage=%s ima_appraise=%s by hand.\n",
 		             strerror(-e), stage_name(s), appraise_name(stage_appraise(s)));
-}
-
-/* Under strict binding only a slot for that stage would do, and the floor has none. */
-static bool is_strict(void)
-{
-	CLEAN_FREE char *text = NULL;
-	static struct config c;
-	static struct seal s;
-	size_t len;
-
-	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) != OUTCOME_OK ||
-	    file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK)
-		return false; /* the gate will say what is wrong with it */
-	return s.slots && s.slot[0].stage != STAGE_UNSET;
 }
 
 /* A copy of it would still do: so the next boot counts up, which kills it wherever it is. */
@@ -103,7 +88,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		log_error("a permit is for fix or audit: lower stages run without the key and need none");
 		return IMAGATE_USAGE;
 	}
-	if (is_strict()) {
+	if (sealing_is_strict()) {
 		log_error("under strict binding the TPM has no slot for a stage below the floor: boot it with the recovery key at the "
 		          "console");
 		return IMAGATE_NOT_ADMITTED;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
+#include "cli/pin.h"
 #include "core/advice.h"
 #include "core/label.h"
 #include "core/policy.h"
@@ -46,7 +47,7 @@ static int sign_cms(const struct policy_wish *w, const struct policy_file *p)
 	char path[PATH_MAX];
 	size_t len;
 
-	if (detached_sign(w->key, w->cert, p->text, p->len, &signature, &len, &why) != OUTCOME_OK)
+	if (detached_sign(&(struct signer_wish){ w->key, w->cert, pin_ask }, p->text, p->len, &signature, &len, &why) != OUTCOME_OK)
 		return refused(&why, IMAGATE_USAGE);
 	(void)snprintf(path, sizeof(path), "%s.p7s", w->file); /* its length was looked at */
 	return store(path, signature, len);
@@ -56,12 +57,12 @@ static int sign_cms(const struct policy_wish *w, const struct policy_file *p)
 static int sign_ima(const struct policy_wish *w, const struct policy_file *p)
 {
 	const struct part part = { p->text, p->len };
-	uint8_t digest[32], label[SIGNATURE_LABEL_MAX];
+	uint8_t digest[32], label[MAKER_LABEL_MAX];
 	struct signer *s = NULL;
 	struct why why = { 0 };
 	char path[PATH_MAX];
 	size_t len;
-	enum outcome o = signer_open(w->key, w->cert, &s, &why);
+	enum outcome o = signer_open(&(struct signer_wish){ w->key, w->cert, pin_ask }, &s, &why);
 
 	if (o == OUTCOME_OK)
 		o = digest_parts(&part, 1, digest, &why);

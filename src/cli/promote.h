@@ -8,7 +8,8 @@
 
 /* What is next for the stage that runs, by what can be seen on this system. In fix it walks the whole root. */
 void promote_look(const struct record *r, const struct config *c, struct promotion *ret);
-/* Does it, if it may be; otherwise says what is missing (quiet: not) and answers IMAGATE_NOT_ADMITTED. */
-int promote_if_shown(const struct record *r, const struct config *c, bool quiet);
+/* Does it, if it may be. asked, by a person: otherwise says what is missing and answers IMAGATE_NOT_ADMITTED, and
+ * begins another trial after one that fell back. */
+int promote_if_shown(const struct record *r, const struct config *c, bool asked);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/ini.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cli/bykey.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "core/recoverykey.h"
@@ -25,37 +26,6 @@ struct wish {
 	bool add;
 };
 
-static enum outcome read_seal(const char *path, struct seal *s, struct why *why)
-{
-	CLEAN_FREE char *text = NULL;
-	size_t len;
-	int r = file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len);
-
-	if (r == 0)
-		return seal_file_parse(path, text, len, s, why);
-	why_set(why, WHY_ERRNO, -r, "read", path);
-	return OUTCOME_BROKEN;
-}
-
-/* From a pipe where there is one (a script that has it from its own safe), from the person otherwise. */
-static bool get_master(const struct seal *s, struct secret *master)
-{
-	SECRET text = { 0 };
-	SECRET key = { 0 };
-	unsigned wrong;
-	ssize_t n;
-
-	if (isatty(STDIN_FILENO))
-		return ask_until_right("/dev/tty", s, s->key_id, master, &wrong) == ASKED_RIGHT;
-	n = read(STDIN_FILENO, text.bytes, sizeof(text.bytes));
-	if (n > 0 && recovery_key_parse((const char *)text.bytes, (size_t)n, key.bytes)) {
-		key.len = RECOVERY_KEY_LEN;
-		if (recovery_open(&key, s->recovery, s->key_id, master, NULL) == OUTCOME_OK)
-			return true;
-	}
-	return false;
-}
-
 static int recover(const struct wish *w)
 {
 	static struct config c;
@@ -76,7 +46,7 @@ static int recover(const struct wish *w)
 	if (g.floor < c.floor)
 		g.floor = c.floor;
 	(void)secret_harden_process(); /* best effort: said by seal */
-	if (!get_master(&s, &master)) {
+	if (!master_by_recovery_key(&s, &master)) {
 		log_error("that is not the recovery key of %s; nothing was changed", path);
 		return IMAGATE_FAILED;
 	}
@@ -86,7 +56,7 @@ static int recover(const struct wish *w)
 	if (!w->add && sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("the key is right, and could not be sealed to this TPM; nothing was changed. Without a TPM "
 		                      "the gate takes the recovery key at each boot", &why);
-	if (sealing_store(&g, &s, &payload) != IMAGATE_OK)
+	if (sealing_store(&g, &s, &payload) != IMAGATE_OK || sealing_count(&g, &master) != IMAGATE_OK)
 		return IMAGATE_FAILED;
 	sealing_say(&g, &s);
 	return IMAGATE_OK;

@@ -48,16 +48,19 @@ static enum outcome make_keys(struct seal *s, struct secret *master, struct secr
 	return o == OUTCOME_OK ? recovery_wrap(recovery, master, s->key_id, s->recovery, why) : o;
 }
 
-static void show_recovery_key(const struct secret *recovery)
+/* Before the seal counts: a key that nobody has seen would be lost. */
+static bool show_recovery_key(const struct secret *recovery)
 {
 	char text[RECOVERY_TEXT_LEN + 1];
 
 	recovery_key_format(recovery->bytes, text);
 	(void)printf("\nThe recovery key, shown this once. Whoever has it has the key of this machine; without it a lost TPM\n"
-	             "means new labels for every file. Write it down, or photograph it, and lock it away:\n\n    %s\n\n", text);
+	             "means new labels for every file. Write it down, or photograph it, and lock it away. It only counts once\n"
+	             "the last line below says 'sealed':\n\n    %s\n\n", text);
 	(void)qr_print(stdout, text); /* the text is there */
 	(void)printf("\n");
 	explicit_bzero(text, sizeof(text));
+	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static int seal(const struct wish *w)
@@ -89,11 +92,19 @@ static int seal(const struct wish *w)
 	if (make_keys(&s, &master, &recovery, &why) != OUTCOME_OK || sealing_slot(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("nothing was stored", &why);
 	code = sealing_store(&g, &s, &payload);
-	if (code == IMAGATE_OK) {
-		show_recovery_key(&recovery);
-		sealing_say(&g, &s);
+	if (code != IMAGATE_OK)
+		return code;
+	if (!show_recovery_key(&recovery)) {
+		sealing_undo(&g, &s);
+		log_error("the recovery key could not be shown (%s): nothing was stored", strerror(errno));
+		return IMAGATE_FAILED;
 	}
-	return code;
+	code = sealing_count(&g, &master);
+	if (code != IMAGATE_OK)
+		return code;
+	sealing_say(&g, &s);
+	(void)printf("sealed\n");
+	return IMAGATE_OK;
 }
 
 static int run(const struct verb *self, int argc, char **argv)
@@ -131,7 +142,8 @@ const struct verb verb_seal = {
 	        "Makes a new master key and a new EVM key, seals the master key to the PCRs that\n"
 	        "imagate.conf names (default sha256:0,2,4,7) as they are now and to a counter in the TPM,\n"
 	        "and stores both as one file. Before that file counts it is read back, unsealed, compared,\n"
-	        "and loaded. Then the recovery key is shown, once: text and QR code.\n"
+	        "and loaded, and the recovery key is shown, once: text and QR code. If that cannot be written out,\n"
+	        "nothing is stored. The recovery key counts once the last line says 'sealed'.\n"
 	        "  --force         replace a seal that is there; the old one is kept as FILE.old\n"
 	        "  --output FILE   instead of the path in imagate.conf\n"
 	        "  --tcti TCTI     another TPM than /dev/tpmrm0, as tpm2-tss names it\n"

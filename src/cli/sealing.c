@@ -1,7 +1,9 @@
 #include "cli/sealing.h"
 
 #include "base/file.h"
+#include "base/ini.h"
 #include "base/log.h"
+#include "cli/leftovers.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/cmdline.h"
@@ -9,6 +11,7 @@
 
 #include "crypto/crypto.h"
 #include "gate/binding.h"
+#include "gate/boot.h"
 #include "kernel/keyring.h"
 #include "tpm/tpm.h"
 
@@ -66,7 +69,7 @@ static unsigned epoch_of_now(const struct sealing *g)
 }
 
 /* What the slot is bound to, in it and in the record that is sealed. */
-static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
+static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
                          struct why *why)
 {
 	struct why ignored = { 0 };
@@ -79,8 +82,9 @@ static enum outcome bind(const struct sealing *g, struct tpm *t, struct seal_slo
 	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
 	r->floor = g->floor;
 	r->epoch = epoch_of_now(g);
-	/* a root without a UUID is not bound to */
-	if (binding_root(g->root, r->root, &ignored) != OUTCOME_OK)
+	/* a root without a UUID is not bound to: sealing_say() says so */
+	g->root_bound = binding_root(g->root, r->root, &ignored) == OUTCOME_OK;
+	if (!g->root_bound)
 		memset(r->root, 0, ROOT_ID_LEN);
 	return o;
 }
@@ -100,7 +104,7 @@ static enum outcome fill(struct tpm *t, const struct secret *master, struct seal
 
 /* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can
  * tell: the door is closed. */
-enum outcome sealing_add(const struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
+enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
                          struct why *why)
 {
 	TPM_SCOPE tpm = { 0 };
@@ -134,7 +138,7 @@ enum outcome sealing_add(const struct sealing *g, struct seal *s, const struct s
 	return o;
 }
 
-enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct secret *master,
+enum outcome sealing_slot(struct sealing *g, struct seal *s, const struct secret *master,
                           struct secret *ret_payload, struct why *why)
 {
 	SECRET auth = { 0 };
@@ -215,21 +219,8 @@ static enum outcome prove(const struct sealing *g, const char *path, const struc
 	return o;
 }
 
-/* The counter of the seal that is replaced; 0: there is none, or it cannot be read. */
-static uint32_t old_counter(const char *path)
-{
-	CLEAN_FREE char *text = NULL;
-	static struct seal s;
-	size_t len;
-
-	if (file_read(AT_FDCWD, path, SEAL_FILE_MAX, &text, &len) < 0 ||
-	    seal_file_parse(path, text, len, &s, NULL) != OUTCOME_OK)
-		return 0;
-	return s.slot[0].object.counter;
-}
-
-/* After the new one counts: the old counter is of no use, and the key out of reach till the next boot. */
-static void finish(const struct sealing *g, uint32_t old, uint32_t now)
+/* After the new one counts: what else was sealed is dead, and the key out of reach till the next boot. */
+static void finish(const struct sealing *g, const struct secret *master)
 {
 	TPM_SCOPE tpm = { 0 };
 	struct why why = { 0 };
@@ -238,16 +229,23 @@ static void finish(const struct sealing *g, uint32_t old, uint32_t now)
 		(void)sealing_failed("the door was not closed; reboot", &why);
 		return;
 	}
-	if (old && old != now && tpm_counter_undefine(tpm.t, old, &why) == OUTCOME_BROKEN)
-		(void)sealing_failed("the old counter is still in the TPM", &why);
+	if (leftovers_drop(tpm.t, g->path, master, &why) != OUTCOME_OK)
+		(void)sealing_failed("an old counter is still in the TPM", &why);
 	if (tpm_door_close(tpm.t, &why) != OUTCOME_OK)
 		(void)sealing_failed("the door was not closed; reboot", &why);
 }
 
-static void undo(const struct sealing *g, const struct seal *s, const char *fresh)
+static void fresh_path(const struct sealing *g, char ret[static PATH_MAX])
 {
+	(void)snprintf(ret, PATH_MAX, "%s.new", g->path); /* the path is far shorter */
+}
+
+void sealing_undo(const struct sealing *g, const struct seal *s)
+{
+	char fresh[PATH_MAX];
 	TPM_SCOPE tpm = { 0 };
 
+	fresh_path(g, fresh);
 	(void)unlink(fresh); /* what is left of it is worthless, not dangerous */
 	if (s->slots == 1 && tpm_open(g->tcti, 0, &tpm.t, NULL) == OUTCOME_OK)
 		(void)tpm_counter_undefine(tpm.t, s->slot[0].object.counter, NULL);
@@ -256,29 +254,38 @@ static void undo(const struct sealing *g, const struct seal *s, const char *fres
 int sealing_store(const struct sealing *g, const struct seal *s, const struct secret *payload)
 {
 	static char text[SEAL_FILE_MAX];
-	char fresh[PATH_MAX], old[PATH_MAX];
+	char fresh[PATH_MAX];
 	struct why why = { 0 };
-	uint32_t counter = old_counter(g->path);
 	size_t len;
 	int r;
 
-	(void)snprintf(fresh, sizeof(fresh), "%s.new", g->path); /* the path is far shorter */
-	(void)snprintf(old, sizeof(old), "%s.old", g->path);
+	fresh_path(g, fresh);
 	if (seal_file_format(s, text, sizeof(text), &len, &why) != OUTCOME_OK)
-		return undo(g, s, fresh), sealing_failed("seal", &why);
+		return sealing_undo(g, s), sealing_failed("seal", &why);
 	r = file_write_atomic(AT_FDCWD, fresh, text, len, 0600);
 	if (r < 0) {
 		why_set(&why, WHY_ERRNO, -r, "write", fresh);
-		return undo(g, s, fresh), sealing_failed("nothing was changed", &why);
+		return sealing_undo(g, s), sealing_failed("nothing was changed", &why);
 	}
 	if (prove(g, fresh, payload, &why) != OUTCOME_OK)
-		return undo(g, s, fresh), sealing_failed("the new seal does not prove itself; nothing was changed", &why);
+		return sealing_undo(g, s), sealing_failed("the new seal does not prove itself; nothing was changed", &why);
+	return IMAGATE_OK;
+}
+
+int sealing_count(const struct sealing *g, const struct secret *master)
+{
+	char fresh[PATH_MAX], old[PATH_MAX];
+	struct why why = { 0 };
+	int r;
+
+	fresh_path(g, fresh);
+	(void)snprintf(old, sizeof(old), "%s.old", g->path);
 	r = file_replace(AT_FDCWD, fresh, g->path, old);
 	if (r < 0) {
 		why_set(&why, WHY_ERRNO, -r, "rename", g->path);
 		return sealing_failed("the new seal is good and could not be put in place", &why);
 	}
-	finish(g, counter, s->slot[0].object.counter);
+	finish(g, master);
 	return IMAGATE_OK;
 }
 
@@ -291,6 +298,9 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 		text[0] = '\0';
 	(void)printf("%s: sealed to %s, read back, unsealed and loaded.\n"
 	             "The floor is %s; what was sealed before does not unseal any more.\n", g->path, text, stage_name(g->floor));
+	if (!g->root_bound)
+		(void)printf("The root file system has no UUID: the seal is not bound to it, and another root in its place gets the "
+		             "key.\n");
 	if (!strict(pcrs))
 		(void)printf("Binding: plain. These PCRs do not cover the kernel command line and the initramfs where "
 		             "GRUB starts the kernel:\nwho can change those can unseal the key. A "
@@ -301,4 +311,17 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
 	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
 		(void)printf("Now put it into the initramfs: dracut -f\n");
+}
+
+bool sealing_is_strict(void)
+{
+	CLEAN_FREE char *text = NULL;
+	static struct config c;
+	static struct seal s;
+	size_t len;
+
+	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) != OUTCOME_OK ||
+	    file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK)
+		return false; /* the gate will say what is wrong with it */
+	return s.slots && s.slot[0].stage != STAGE_UNSET;
 }

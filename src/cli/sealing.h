@@ -15,6 +15,7 @@ struct sealing {
 	const char *path;   /* of the seal */
 	enum stage floor;
 	enum stage stage;   /* of this boot: strict slots are for one stage */
+	bool root_bound;    /* filled: the root has an identity, and the seal is bound to it */
 };
 /* The stage of this boot: the command line's, else the configuration's. */
 enum stage sealing_stage(const struct config *c);
@@ -24,17 +25,25 @@ int sealing_failed(const char *doing, const struct why *why);
 
 /* s: key_id, evm_blob and recovery are there. A new counter, one slot for any stage from floor up, bound
  * to the PCRs, command line and root of now. ret_payload is what was sealed, to compare with. */
-enum outcome sealing_slot(const struct sealing *g, struct seal *s, const struct secret *master,
+enum outcome sealing_slot(struct sealing *g, struct seal *s, const struct secret *master,
                           struct secret *ret_payload, struct why *why);
 
 /* One more slot, for the PCRs of now, of the generation that is there. */
-enum outcome sealing_add(const struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
+enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
                          struct why *why);
 
-/* Under a name of its own first, proven from there; the old file is kept as PATH.old; one rename()
- * makes the new one count. Then the old counter goes, if there was one, and the door is closed. Returns an
- * exit code, and has said what is wrong. */
+/* Under a name of its own, and proven from there. It does not count yet. Returns an exit code, and has said what is
+ * wrong; then nothing is left of it. */
 int sealing_store(const struct sealing *g, const struct seal *s, const struct secret *payload);
+/* Instead of sealing_count(): nothing is left of it. */
+void sealing_undo(const struct sealing *g, const struct seal *s);
+/* What sealing_store() left takes its place by one rename(); the old file is kept as PATH.old. Then the counters of
+ * what was sealed before go, and the door is closed. Returns an exit code, and has said what is wrong. */
+int sealing_count(const struct sealing *g, const struct secret *master);
+
+/* This system's seal: has each stage a slot of its own? Then there are no permits (no slot for a stage below the floor)
+ * and no trials (whose command line, with the tries in it, no slot is for). */
+bool sealing_is_strict(void);
 
 /* Which PCRs, and what that leaves open. */
 void sealing_say(const struct sealing *g, const struct seal *s);

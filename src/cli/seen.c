@@ -92,6 +92,16 @@ static char *format(struct paths *p, size_t *ret_len)
 	return text;
 }
 
+/* Since 6.10 a symlink to the list of one of the banks. */
+static int read_measurements(char **ret, size_t *ret_len)
+{
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEAN_FD fd = -1;
+	int r = root < 0 ? -errno : file_open_in_root(root, MEASUREMENTS, &fd);
+
+	return r < 0 ? r : file_read_fd(fd, MEASUREMENTS_MAX, ret, ret_len);
+}
+
 int seen_keep(void)
 {
 	CLEAN_FREE struct paths *p = calloc(1, sizeof(*p));
@@ -101,7 +111,7 @@ int seen_keep(void)
 
 	if (!p)
 		return -ENOMEM;
-	r = file_read(AT_FDCWD, MEASUREMENTS, MEASUREMENTS_MAX, &list, &list_len);
+	r = read_measurements(&list, &list_len);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = file_read(AT_FDCWD, CRITICAL_SEEN_PATH, CRITICAL_MAX, &old, &old_len);

@@ -1,4 +1,5 @@
 /* imagate stage: what the boot loader is told, what may come next. */
+#include "base/clean.h"
 #include "base/ini.h"
 #include "base/log.h"
 #include "cli/asking.h"
@@ -8,6 +9,7 @@
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "gate/boot.h"
+#include "kernel/facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +18,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+
+#define SHOWN 8 /* boots in audit */
 
 struct wish {
 	const char *root;
@@ -35,6 +39,56 @@ static int grub_failed(int e)
 	return IMAGATE_FAILED;
 }
 
+static struct json_object *boots_json(void)
+{
+	struct json_object *list = json_object_new_array();
+	struct boot_evidence kept[SHOWN];
+	size_t n = evidence_last(kept, SHOWN);
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "boot", json_object_new_string(kept[i].boot));
+		json_object_object_add(o, "denials", json_object_new_int((int)kept[i].denials));
+		json_object_object_add(o, "records-lost", json_object_new_int((int)kept[i].lost));
+		json_object_object_add(o, "good", json_object_new_boolean(kept[i].good));
+		json_object_object_add(o, "finished", json_object_new_boolean(kept[i].finished));
+		json_object_object_add(o, "clean", json_object_new_boolean(evidence_is_clean(&kept[i])));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+/* The boots in audit that count, or do not, and why. */
+static void show_boots(const struct boot_evidence *now)
+{
+	struct boot_evidence kept[SHOWN];
+	size_t n = evidence_last(kept, SHOWN);
+	char words[EVIDENCE_LINE];
+
+	for (size_t i = 0; i < n; i++) {
+		bool runs = !strcmp(kept[i].boot, now->boot);
+
+		evidence_words(&kept[i], words, sizeof(words));
+		if (runs && !now->denials && !now->lost)
+			(void)snprintf(words, sizeof(words), "this one: clean so far; it counts once it has been shut down");
+		(void)printf("%s %.8s %s\n", i ? "           " : "in audit:  ", kept[i].boot, words);
+	}
+}
+
+static void show_trial(const struct rollout *now, enum stage running, const struct config *c)
+{
+	if (now->trial == STAGE_UNSET)
+		return;
+	if (rollout_fell_back(now, running))
+		(void)printf("trial:      %s fell back after %u boots that did not come up. 'imagate check --stage %s' says what is "
+		             "wrong with it;\n            'imagate stage promote' begins another trial, 'imagate stage set %s' gives it "
+		             "up\n", stage_name(now->trial), c->tries, stage_name(now->trial), stage_name(now->stage));
+	else
+		(void)printf("trial:      %s: %u tries left, %u of %u good boots\n", stage_name(now->trial), now->tries,
+		             now->blessed, c->blessings);
+}
+
 static void show_json(const struct rollout *now, bool grub, const struct record *r, const struct promotion *p,
                       const struct boot_evidence *e)
 {
@@ -45,14 +99,17 @@ static void show_json(const struct rollout *now, bool grub, const struct record 
 	json_object_object_add(o, "trial", json_object_new_string(stage_or_none(now->trial)));
 	json_object_object_add(o, "tries", json_object_new_int((int)now->tries));
 	json_object_object_add(o, "blessed", json_object_new_int((int)now->blessed));
+	json_object_object_add(o, "trial-fell-back", json_object_new_boolean(rollout_fell_back(now, r->decision.stage)));
 	json_object_object_add(o, "booted", json_object_new_string(stage_name(r->decision.stage)));
 	json_object_object_add(o, "floor", json_object_new_string(stage_or_none(r->evidence.key.floor)));
 	json_object_object_add(o, "denials", json_object_new_int((int)e->denials));
 	json_object_object_add(o, "records-lost", json_object_new_int((int)e->lost));
-	json_object_object_add(o, "clean-boots", json_object_new_int((int)evidence_count()));
+	json_object_object_add(o, "first-denied", json_object_new_string(e->first));
+	json_object_object_add(o, "clean-boots", json_object_new_int((int)evidence_count(e)));
 	json_object_object_add(o, "next", json_object_new_string(stage_or_none(p->to)));
 	json_object_object_add(o, "next-allowed", json_object_new_boolean(p->allowed));
 	json_object_object_add(o, "missing", json_object_new_string(p->missing));
+	json_object_object_add(o, "boots", boots_json());
 	(void)puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
 	json_object_put(o);
 }
@@ -66,12 +123,14 @@ static void show_text(const struct rollout *now, bool grub, const struct record 
 		(void)printf("next boot:  %s\n", stage_or_none(now->once ? now->once : now->trial && now->tries ? now->trial : now->stage));
 	else
 		(void)printf("next boot:  as the boot loader's entry says (no GRUB environment block)\n");
-	if (now->trial != STAGE_UNSET)
-		(void)printf("trial:      %s: %u tries left, %u of %u good boots\n", stage_name(now->trial), now->tries,
-		             now->blessed, c->blessings);
+	show_trial(now, r->decision.stage, c);
 	if (r->decision.stage >= STAGE_AUDIT)
-		(void)printf("denials:    %u in this boot%s; %u of %u clean boots in audit\n", e->denials,
-		             e->lost ? ", and records may have been lost" : "", evidence_count(), c->clean_boots);
+		(void)printf("denials:    %u in this boot%s%s%s\n", e->denials, *e->first ? ", first " : "", e->first,
+		             e->lost ? ", and records may have been lost: is imagate-watch.service enabled?" : "");
+	if (r->decision.stage == STAGE_AUDIT) {
+		show_boots(e);
+		(void)printf("clean:      %u of %u boots in audit, one after another\n", evidence_count(e), c->clean_boots);
+	}
 	if (p->to != STAGE_UNSET)
 		(void)printf("promotion:  to %s: %s\n", stage_name(p->to), p->allowed ? "'imagate stage promote'" : p->missing);
 }
@@ -104,6 +163,19 @@ static int show(const struct wish *w)
 	return IMAGATE_OK;
 }
 
+/* The kernel then ignores ima_appraise=fix and log: the boot would be in enforce, and get no key. */
+static bool secure_boot_forbids(enum stage s)
+{
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct facts f = { 0 };
+	struct cmdline l = { 0 };
+
+	if (s != STAGE_FIX && s != STAGE_AUDIT)
+		return false;
+	(void)kernel_facts(root, &f, &l, NULL); /* what could not be told forbids nothing */
+	return f.secure_boot == TRI_YES;
+}
+
 /* By hand: no trial, no evidence. The floor, not this, decides who gets the key. */
 static int set(const struct wish *w, const char *name)
 {
@@ -115,6 +187,11 @@ static int set(const struct wish *w, const char *name)
 	if (s == STAGE_UNSET) {
 		log_error("'%s' is no stage: off, measure, fix, audit or enforce", name);
 		return IMAGATE_USAGE;
+	}
+	if (!strcmp(w->root, "/") && secure_boot_forbids(s)) {
+		log_error("Secure Boot is on: the kernel ignores ima_appraise=%s. Roll out with it off, or label where the image is "
+		          "built ('imagate label --root'); 'imagate check' is the audit", appraise_name(stage_appraise(s)));
+		return IMAGATE_NOT_ADMITTED;
 	}
 	e = grubfile_read(w->root, block);
 	if (e < 0)
@@ -139,7 +216,7 @@ static int promote(void)
 		return IMAGATE_FAILED;
 	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, &why) != OUTCOME_OK)
 		return sealing_failed("configuration", &why), IMAGATE_USAGE;
-	return promote_if_shown(&r, &c, false);
+	return promote_if_shown(&r, &c, true);
 }
 
 /* By hand what a proven trial does by itself. */

@@ -1,9 +1,11 @@
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/latedoor.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/record.h"
 #include "crypto/crypto.h"
+#include "gate/binding.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@ struct property {
 	bool holds;
 	char words[192];
 };
-enum { PROPERTIES = 5 };
+enum { PROPERTIES = 6 };
 
 /* Which PCRs the seal on this system is bound to; strict: command line and initramfs are among them. */
 static bool binding_is_strict(char *words, size_t size)
@@ -46,7 +48,8 @@ static bool binding_is_strict(char *words, size_t size)
 static void properties(const struct record *r, struct property ret[static PROPERTIES])
 {
 	const struct decision *d = &r->decision;
-	bool enforcing = *r->policy && d->stage == STAGE_ENFORCE;
+	uint8_t root[ROOT_ID_LEN];
+	bool late, enforcing = *r->policy && d->stage == STAGE_ENFORCE;
 
 	ret[0] = (struct property){ "metadata", r->evm_hmac || r->evm_x509, "" };
 	(void)snprintf(ret[0].words, sizeof(ret[0].words), "%s", ret[0].holds
@@ -61,10 +64,15 @@ static void properties(const struct record *r, struct property ret[static PROPER
 	               : "nothing is denied at this stage");
 	ret[3] = (struct property){ "boot-chain", false, "" };
 	ret[3].holds = binding_is_strict(ret[3].words, sizeof(ret[3].words));
-	ret[4] = (struct property){ "door", r->evidence.outcome[STEP_DOOR] == OUTCOME_OK, "" };
-	(void)snprintf(ret[4].words, sizeof(ret[4].words), "%s", ret[4].holds
+	ret[5] = (struct property){ "root", binding_root("/", root, NULL) == OUTCOME_OK, "" };
+	(void)snprintf(ret[5].words, sizeof(ret[5].words), "%s", ret[5].holds
+	               ? "the seal is bound to its UUID: another root in its place gets no key"
+	               : "it has no UUID: the seal is not bound to it, another root in its place gets the key");
+	late = file_exists(AT_FDCWD, LATEDOOR_PATH);
+	ret[4] = (struct property){ "door", late || r->evidence.outcome[STEP_DOOR] == OUTCOME_OK, "" };
+	(void)snprintf(ret[4].words, sizeof(ret[4].words), "%s%s", ret[4].holds
 	               ? "until the next reboot the TPM gives the key to nobody"
-	               : "no counter was locked in this boot");
+	               : "no counter was locked in this boot", late ? "; closed by the host, not by the gate" : "");
 }
 
 static void print_text(const struct record *r)

@@ -39,21 +39,21 @@ enum evm_status evm_judge(const struct evm_input *in)
 	}
 }
 
-static int algo_of_signature(const struct xattr *x, unsigned version, int otherwise)
+static int algo_of_signature(const struct xattr *x, unsigned version, int otherwise, int count)
 {
-	return x->p[1] == version && x->len > SIGNATURE_HEADER && x->p[2] < HASH_COUNT ? x->p[2] : otherwise;
+	return x->p[1] == version && x->len > SIGNATURE_HEADER && x->p[2] < count ? x->p[2] : otherwise;
 }
 
-int appraise_algo(const struct xattr *x, int otherwise)
+int appraise_algo(const struct xattr *x, int otherwise, int count)
 {
 	static const uint8_t zero[4];
 
 	if (x->len < 2)
 		return otherwise;
 	switch (x->p[0]) {
-	case TYPE_VERITY: return algo_of_signature(x, 3, otherwise);
-	case TYPE_SIGNATURE: return algo_of_signature(x, 2, otherwise);
-	case TYPE_DIGEST_NG: return x->p[1] < HASH_COUNT ? x->p[1] : otherwise;
+	case TYPE_VERITY: return algo_of_signature(x, 3, otherwise, count);
+	case TYPE_SIGNATURE: return algo_of_signature(x, 2, otherwise, count);
+	case TYPE_DIGEST_NG: return x->p[1] < count ? x->p[1] : otherwise;
 	case TYPE_DIGEST:
 		if (x->len == 21)
 			return memcmp(x->p + 17, zero, 4) == 0 ? HASH_MD5 : HASH_SHA1;
@@ -122,6 +122,8 @@ static enum label_state judge_ima(const struct appraise_input *in)
 			return LABEL_STATE_INVALID_VERSION;
 		if (in->demands & RULE_SIGV3)
 			return LABEL_STATE_SIGV3_REQUIRED;
+		if (in->ima.len > 1 && in->ima.p[1] == 0) /* no format that digsig.c knows: it says so, and that is no verdict */
+			return LABEL_STATE_UNKNOWN_VERSION;
 		/* the same: it is of the content */
 		return state_of(in->demands & RULE_VERITY ? PROOF_BAD : in->signature, LABEL_STATE_INVALID_SIGNATURE);
 	case TYPE_VERITY:

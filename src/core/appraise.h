@@ -41,8 +41,9 @@ enum evm_status {
 };
 enum evm_status evm_judge(const struct evm_input *in);
 
-/* Which algorithm the kernel hashes the content with, given security.ima; otherwise: CONFIG_IMA_DEFAULT_HASH. */
-int appraise_algo(const struct xattr *ima, int otherwise);
+/* Which algorithm the kernel hashes the content with, given security.ima; otherwise: CONFIG_IMA_DEFAULT_HASH.
+ * count: how many it has numbers for. */
+int appraise_algo(const struct xattr *ima, int otherwise, int count);
 
 struct appraise_input {
 	unsigned demands;        /* RULE_IMASIG, RULE_VERITY ... of the match */

@@ -40,6 +40,9 @@ static const struct key {
 	{ "policy", "file", KIND_PATH, AT(policy), NULL, 0 },
 	{ "policy", "measure", KIND_PATH, AT(measure_policy), NULL, 0 },
 	{ "policy", "x509", KIND_PATH, AT(x509_policy), NULL, 0 },
+	{ "catalogue", "dir", KIND_PATH, AT(catalogues), NULL, 0 },
+	{ "catalogue", "x509", KIND_PATH, AT(x509_catalogue), NULL, 0 },
+	{ "catalogue", "revoked", KIND_NUMBER, AT(revoked), NULL, 9999 },
 	{ "rollout", "tries", KIND_NUMBER, AT(tries), NULL, 9 },
 	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
 	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },
@@ -72,6 +75,8 @@ void config_defaults(struct config *c)
 		.seal = "/etc/imagate/seal.pem",
 		.policy = "/etc/imagate/policy",
 		.measure_policy = "/etc/imagate/measure.policy",
+		.catalogues = "/etc/imagate/catalogues",
+		.x509_catalogue = "/etc/imagate/x509-catalogue",
 	};
 }
 

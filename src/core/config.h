@@ -52,6 +52,9 @@ struct config {
 	char policy[CONFIG_PATH_LEN];   /* [policy] file = /etc/imagate/policy */
 	char x509_policy[CONFIG_PATH_LEN]; /* [policy] x509: directory of *.der; "" = policies need no signature */
 	char measure_policy[CONFIG_PATH_LEN]; /* [policy] measure = /etc/imagate/measure.policy */
+	char catalogues[CONFIG_PATH_LEN];     /* [catalogue] dir = /etc/imagate/catalogues */
+	char x509_catalogue[CONFIG_PATH_LEN]; /* [catalogue] x509 = /etc/imagate/x509-catalogue: *.der */
+	unsigned revoked;      /* [catalogue] revoked: the lowest epoch of a revocation list that will do; 0: none need be there */
 	char words[CONFIG_WORDS_LEN];   /* [gate] words: names of command line words that may change */
 	enum stage fallback_to;         /* [recovery] fallback-to: the stage that a fallback outside a trial asks for, once */
 	enum answer ask;                /* [recovery] ask = yes | no: the recovery key, at the console */

@@ -3,6 +3,9 @@
 static const struct hook hooks[] = {
 	{ FUNC_BPRM_CHECK, MASK_EXEC, "run as a program" },
 	{ FUNC_MMAP_CHECK, MASK_EXEC, "mapped as code" },
+	{ FUNC_FILE_CHECK, MASK_EXEC, "opened to be run" },
+	{ FUNC_CREDS_CHECK, MASK_EXEC, "run, by its own rights" },
+	{ FUNC_MMAP_CHECK_REQPROT, MASK_EXEC, "asked to be code" },
 	{ FUNC_FILE_CHECK, MASK_READ, "opened for reading" },
 	{ FUNC_FILE_CHECK, MASK_WRITE, "opened for writing" },
 	{ FUNC_FILE_CHECK, MASK_READ | MASK_WRITE, "opened for both" },

@@ -94,7 +94,7 @@ void label_parse(const uint8_t *xattr, size_t len, struct label *ret)
 static const char *const states[] = {
 	[LABEL_STATE_UNKNOWN] = "not looked at",
 	[LABEL_STATE_GOOD] = "good",
-	[LABEL_STATE_UNVERIFIED] = "not verified: its key is not at hand",
+	[LABEL_STATE_UNVERIFIED] = "not verified: its key or its hash algorithm is not at hand",
 	[LABEL_STATE_NO_FILE] = "no such file",
 	[LABEL_STATE_MISSING_HASH] = "missing-hash",
 	[LABEL_STATE_MISSING_HMAC] = "missing-HMAC",
@@ -114,6 +114,7 @@ static const char *const states[] = {
 	[LABEL_STATE_NO_XATTRS] = "no-label-possible",
 	[LABEL_STATE_SIGV3_REQUIRED] = "IMA-sigv3-required",
 	[LABEL_STATE_WRITE_SIGNED] = "signed-file-written",
+	[LABEL_STATE_UNKNOWN_VERSION] = "unknown",
 };
 NAMES_COMPLETE(states, LABEL_STATE_COUNT);
 

@@ -49,7 +49,7 @@ int hash_algo_from_name(const char *p, size_t len); /* -1: none */
 enum label_state {
 	LABEL_STATE_UNKNOWN = 0,
 	LABEL_STATE_GOOD,       /* the kernel lets it pass */
-	LABEL_STATE_UNVERIFIED, /* well-formed; the key that would prove it is not at hand */
+	LABEL_STATE_UNVERIFIED, /* well-formed; the key, or algorithm, that would prove it is not at hand */
 	LABEL_STATE_NO_FILE,
 	LABEL_STATE_MISSING_HASH,
 	LABEL_STATE_MISSING_HMAC,
@@ -69,6 +69,7 @@ enum label_state {
 	LABEL_STATE_NO_XATTRS,  /* no label can be there: denied without an audit record */
 	LABEL_STATE_SIGV3_REQUIRED, /* from 7.1 on */
 	LABEL_STATE_WRITE_SIGNED, /* a signed file opened for writing: denied without an audit record */
+	LABEL_STATE_UNKNOWN_VERSION, /* of a signature's header */
 	LABEL_STATE_COUNT
 };
 /* Passes, or would if its key were at hand. */

@@ -337,9 +337,12 @@ static void check_life(struct linter *l)
 		tell(l, LINT_WARNING, "logins", line_of(l, read.appraise), "demand signatures of programs only: func=BPRM_CHECK, MMAP_CHECK",
 		     "it demands signatures of every file that root reads: what the system writes itself (/etc/shadow, logs, dpkg's "
 		     "database) cannot be signed, so logins and package installation stop");
-	if (exec.appraises && !read.appraises && !write.appraises)
-		tell(l, LINT_NOTE, "packages", line_of(l, exec.appraise), "label what was installed: imagate label, or a package hook",
-		     "programs that a package brings have no label and do not run until they get one");
+	if (exec.appraises && !read.appraises && !write.appraises && (!write.hashes || (exec.demands & RULE_IMASIG)))
+		tell(l, LINT_NOTE, "packages", line_of(l, exec.appraise),
+		     exec.demands & RULE_IMASIG ? "install what its builder signed, or sign it elsewhere: no label made here will do"
+		                                : "label what was installed: imagate label, or a package hook",
+		     "programs that a package brings have no %s and do not run until they get one",
+		     exec.demands & RULE_IMASIG ? "signature" : "label");
 }
 
 void policy_lint(const char *text, size_t len, const struct lint_about *about, struct lint *ret,

@@ -2,7 +2,21 @@
 
 #include <string.h>
 
+#define MODE_SETUID 04000
+#define MODE_SETGID 02010 /* without the group's x bit it means something else */
+
 const struct match_cred match_root = { .setuid = true, .setgid = true };
+
+struct match_cred match_cred_run(const struct match_cred *by, const struct match_file *f)
+{
+	struct match_cred c = *by;
+
+	if (f->mode & MODE_SETUID)
+		c.euid = c.suid = f->uid;
+	if ((f->mode & MODE_SETGID) == MODE_SETGID)
+		c.egid = c.sgid = f->gid;
+	return c;
+}
 
 static bool compare(const struct rule_id *id, uint32_t value)
 {

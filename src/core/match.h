@@ -14,6 +14,7 @@ struct match_file {
 	const char *fs_subtype; /* FUSE; NULL: none */
 	uint8_t fsuuid[16];
 	uint32_t uid, gid;
+	uint16_t mode;
 };
 
 struct match_cred {
@@ -21,6 +22,8 @@ struct match_cred {
 	bool setuid, setgid; /* CAP_SETUID, CAP_SETGID */
 };
 extern const struct match_cred match_root;
+/* Those of a process that has run the file, which may be setuid or setgid. */
+struct match_cred match_cred_run(const struct match_cred *by, const struct match_file *file);
 
 struct match_event {
 	enum rule_func func;

@@ -51,6 +51,7 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	put(&o, "%s\nverdict=%s\ncause=%s\nstage=%s\nappraise=%s\nrings=%s\n", MAGIC,
 	    verdict_name(d->verdict), cause_name(d->cause), stage_name(d->stage),
 	    appraise_name(f->appraise), ring_words[f->rings]);
+	put(&o, "healed=%u\n", r->healed);
 	put(&o, "action=%s\nfloor=%s\nauthority=%s\ngeneration=%" PRIu64 "\nwrong-keys=%u\nreboots=%u\n",
 	    d->verdict == VERDICT_STOP ? action_name(d->action) : "none", stage_name(r->evidence.key.floor),
 	    authority_name(r->evidence.key.authority), r->generation, r->wrong_keys, r->evidence.reboots);
@@ -184,6 +185,8 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		FIND(r->evidence.key.floor, enum stage, STAGE_COUNT, stage_name, v);
 	else if (piece_is(key, "authority"))
 		FIND(r->evidence.key.authority, enum authority, AUTHORITY_COUNT, authority_name, v);
+	else if (piece_is(key, "healed"))
+		r->healed = (unsigned)number(v);
 	else if (piece_is(key, "generation"))
 		r->generation = (uint64_t)number(v);
 	else if (piece_is(key, "wrong-keys"))

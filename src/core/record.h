@@ -4,7 +4,7 @@
  *
  *   verdict= cause= stage= appraise= rings= evm=none|hmac|x509|hmac+x509 policy=none|<path>
  *   action=none|rescue|poweroff|fallback floor=<stage> authority=none|permit|recovery-key generation=<n> wrong-keys=<n>
- *   reboots=<n> policy-rules=<n>
+ *   reboots=<n> policy-rules=<n> healed=<n>
  *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms= peak-kib=
  *   step.<name>=<outcome>
  *   ms.<name>=<n>
@@ -27,6 +27,7 @@ struct record {
 	unsigned policy_rules;
 	bool evm_hmac, evm_x509, module_signatures;
 	uint64_t generation;                /* of the seal, after this boot; 0: no key from the TPM */
+	unsigned healed;                    /* files that got their label back from a catalogue */
 	unsigned wrong_keys;                /* recovery keys typed in vain */
 	unsigned ima_certs, evm_certs;
 	unsigned tpm_ms, wait_ms, total_ms; /* wall time: in TPM commands, waiting for the real root,

@@ -629,7 +629,16 @@ void rule_kernel_debian(unsigned release, struct rule_kernel *ret)
 		.key_check = true,
 		.lsm = RULE_LSM_APPARMOR,
 		.algos = ALGO(MD5) | ALGO(SHA1) | ALGO(SHA224) | ALGO(SHA256),
+		.hashes = ALGO(MD4) | ALGO(MD5) | ALGO(SHA1) | ALGO(RMD160) | ALGO(SHA256) | ALGO(SHA384) | ALGO(SHA512) |
+		          ALGO(SHA224) | ALGO(WP256) | ALGO(WP384) | ALGO(WP512) | ALGO(STREEBOG256) | ALGO(STREEBOG512),
+		.hash_count = release >= SINCE(6, 7) ? HASH_COUNT : HASH_SHA3_256,
+		.ecdsa = release >= SINCE(6, 12), /* CONFIG_CRYPTO_ECDSA: unset in 6.1, y in 6.12 */
 	};
+	ret->p521 = ret->ecdsa; /* which came with 6.10 */
+	if (release < SINCE(5, 12))
+		ret->hashes |= ALGO(RMD128) | ALGO(RMD256) | ALGO(RMD320) | ALGO(TGR128) | ALGO(TGR160) | ALGO(TGR192);
+	if (release >= SINCE(6, 7))
+		ret->hashes |= ALGO(SHA3_256) | ALGO(SHA3_384) | ALGO(SHA3_512);
 	/* CONFIG_CRYPTO_SHA512 and SHA3 in 6.1: m, m; in 6.12: y, y; in 7.2: y, m */
 	if (release >= SINCE(6, 12))
 		ret->algos |= ALGO(SHA384) | ALGO(SHA512);

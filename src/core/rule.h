@@ -32,7 +32,10 @@ struct rule_kernel {
 	bool key_check;    /* CONFIG_IMA_MEASURE_ASYMMETRIC_KEYS */
 	enum rule_lsm lsm;
 	bool lsm_policy;   /* its policy is loaded; in an initramfs it is not */
-	uint32_t algos;    /* 1 << enum hash_algo: what its crypto offers */
+	uint32_t algos;    /* 1 << enum hash_algo: what its crypto offers now */
+	uint32_t hashes;   /* the same, with the modules that it loads when a label asks for them */
+	int hash_count;    /* the enum's end: labels with higher numbers mean ima_hash= to it */
+	bool ecdsa, p521;  /* keys that it can verify with, besides RSA's */
 };
 /* As Debian configures it, with nothing but what is built in. */
 void rule_kernel_debian(unsigned release, struct rule_kernel *ret);

@@ -25,11 +25,11 @@ static enum outcome encode(CMS_ContentInfo *cms, uint8_t **ret, size_t *ret_len,
 	return *ret ? OUTCOME_OK : crypto_failed(why, "allocate", "CMS signature");
 }
 
-enum outcome detached_sign(const char *key, const char *certificate, const void *text, size_t len, uint8_t **ret,
+enum outcome detached_sign(const struct signer_wish *w, const void *text, size_t len, uint8_t **ret,
                            size_t *ret_len, struct why *why)
 {
 	struct key_pair pair;
-	enum outcome o = key_pair_read(key, certificate, &pair, why);
+	enum outcome o = key_pair_read(w, &pair, why);
 	CMS_ContentInfo *cms;
 	BIO *b;
 
@@ -37,7 +37,7 @@ enum outcome detached_sign(const char *key, const char *certificate, const void 
 		return o;
 	b = BIO_new_mem_buf(text, (int)len);
 	cms = b ? CMS_sign(pair.certificate, pair.key, NULL, b, FLAGS | CMS_NOSMIMECAP) : NULL;
-	o = cms ? encode(cms, ret, ret_len, why) : crypto_failed(why, "CMS_sign", key);
+	o = cms ? encode(cms, ret, ret_len, why) : crypto_failed(why, "CMS_sign", w->key);
 	CMS_ContentInfo_free(cms);
 	BIO_free(b);
 	key_pair_free(&pair);
@@ -92,4 +92,17 @@ enum outcome detached_verify(int root, const char *certificates, const char *pat
 		o = verify(store, path, text, len, signature, signature_len, why);
 	X509_STORE_free(store);
 	return o;
+}
+
+static enum outcome by_trust(const void *state, const char *path, const void *text, size_t len, const uint8_t *signature,
+                             size_t signature_len, struct why *why)
+{
+	const struct detached_trust *t = state;
+
+	return detached_verify(t->root, t->certificates, path, text, len, signature, signature_len, why);
+}
+
+struct verifier detached_verifier(const struct detached_trust *t)
+{
+	return (struct verifier){ t, by_trust };
 }

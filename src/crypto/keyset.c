@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/obj_mac.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ struct keyset {
 	struct key key[KEYS_MAX];
 	size_t count;
 	bool complete[RING_COUNT];
+	bool no_ecdsa, no_p521; /* not in this kernel */
+	size_t unusable;
 	struct secret hmac; /* zero-padded to what the kernel uses; len 0: not at hand */
 };
 
@@ -50,6 +53,12 @@ void keyset_free(struct keyset **k)
 	*k = NULL;
 }
 
+void keyset_curves(struct keyset *k, bool ecdsa, bool p521)
+{
+	k->no_ecdsa = !ecdsa;
+	k->no_p521 = !p521;
+}
+
 static enum outcome refuse(struct why *why, const char *path, const char *detail)
 {
 	why_set(why, WHY_TEXT, 0, "certificate", path);
@@ -57,9 +66,29 @@ static enum outcome refuse(struct why *why, const char *path, const char *detail
 	return OUTCOME_REFUSED;
 }
 
+/* Those of crypto/asymmetric_keys/x509_cert_parser.c. */
+static enum outcome usable(const struct keyset *k, const EVP_PKEY *pkey, const char *path, struct why *why)
+{
+	char curve[32] = "";
+	bool p521;
+
+	if (pkey && EVP_PKEY_base_id(pkey) == EVP_PKEY_RSA)
+		return OUTCOME_OK;
+	if (!pkey || EVP_PKEY_base_id(pkey) != EVP_PKEY_EC || EVP_PKEY_get_group_name(pkey, curve, sizeof(curve), NULL) != 1)
+		return refuse(why, path, "neither an RSA nor an ECDSA key");
+	p521 = !strcmp(curve, SN_secp521r1);
+	if (strcmp(curve, SN_X9_62_prime256v1) != 0 && strcmp(curve, SN_secp384r1) != 0 && strcmp(curve, SN_X9_62_prime192v1) != 0 && !p521)
+		return refuse(why, path, "an ECDSA key, but none of P-256, P-384, P-521");
+	if (!k->no_ecdsa && !(p521 && k->no_p521))
+		return OUTCOME_OK;
+	(void)refuse(why, path, "an ECDSA key, which this kernel cannot use");
+	return OUTCOME_ABSENT;
+}
+
 static enum outcome add(struct keyset *k, enum prover_ring ring, const char *path, X509 *x, struct why *why)
 {
 	struct key key = { .ring = ring };
+	enum outcome o;
 
 	if (k->count == KEYS_MAX)
 		return refuse(why, path, "more than 32 certificates");
@@ -68,9 +97,10 @@ static enum outcome add(struct keyset *k, enum prover_ring ring, const char *pat
 	if (X509_digest(x, EVP_sha256(), key.hash, NULL) != 1)
 		return crypto_failed(why, "X509_digest", path);
 	key.pkey = X509_get_pubkey(x);
-	if (!key.pkey || (EVP_PKEY_base_id(key.pkey) != EVP_PKEY_RSA && EVP_PKEY_base_id(key.pkey) != EVP_PKEY_EC)) {
+	o = usable(k, key.pkey, path, why);
+	if (o != OUTCOME_OK) {
 		EVP_PKEY_free(key.pkey);
-		return refuse(why, path, "neither an RSA nor an ECDSA key");
+		return o;
 	}
 	k->key[k->count++] = key;
 	return OUTCOME_OK;
@@ -98,7 +128,15 @@ static enum outcome add_one(X509 *x, const char *path, void *arg, struct why *wh
 {
 	const struct ring_of *r = arg;
 
-	return add(r->k, r->ring, path, x, why);
+	enum outcome o = add(r->k, r->ring, path, x, why);
+
+	r->k->unusable += o == OUTCOME_ABSENT;
+	return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
+}
+
+size_t keyset_unusable(const struct keyset *k)
+{
+	return k->unusable;
 }
 
 enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, const char *dir, struct why *why)

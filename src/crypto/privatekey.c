@@ -3,10 +3,12 @@
 #include "base/file.h"
 #include "crypto/certificate.h"
 #include "crypto/failed.h"
+#include "crypto/token.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 #define CERT_MAX (64 * 1024)
 
@@ -17,7 +19,7 @@ static enum outcome refuse(struct why *why, const char *path, const char *detail
 	return OUTCOME_REFUSED;
 }
 
-static enum outcome read_key(const char *path, EVP_PKEY **ret, struct why *why)
+static enum outcome read_pem(const char *path, EVP_PKEY **ret, struct why *why)
 {
 	BIO *b = BIO_new_file(path, "r");
 
@@ -32,6 +34,11 @@ static enum outcome read_key(const char *path, EVP_PKEY **ret, struct why *why)
 	(void)crypto_failed(why, "read private key", path);
 	why_detail(why, "no private key in PEM form, or the wrong passphrase");
 	return OUTCOME_REFUSED;
+}
+
+static enum outcome read_key(const struct signer_wish *w, EVP_PKEY **ret, struct why *why)
+{
+	return strncmp(w->key, "pkcs11:", 7) == 0 ? token_key(w, ret, why) : read_pem(w->key, ret, why);
 }
 
 static enum outcome read_certificate(const char *path, X509 **ret, struct why *why)
@@ -57,16 +64,16 @@ static enum outcome belong_together(const struct key_pair *p, const char *certif
 	return kind == EVP_PKEY_RSA || kind == EVP_PKEY_EC ? OUTCOME_OK : refuse(why, certificate, "neither an RSA nor an ECDSA key");
 }
 
-enum outcome key_pair_read(const char *key, const char *certificate, struct key_pair *ret, struct why *why)
+enum outcome key_pair_read(const struct signer_wish *w, struct key_pair *ret, struct why *why)
 {
 	enum outcome o;
 
 	*ret = (struct key_pair){ NULL, NULL };
-	o = read_key(key, &ret->key, why);
+	o = read_key(w, &ret->key, why);
 	if (o == OUTCOME_OK)
-		o = read_certificate(certificate, &ret->certificate, why);
+		o = read_certificate(w->certificate, &ret->certificate, why);
 	if (o == OUTCOME_OK)
-		o = belong_together(ret, certificate, why);
+		o = belong_together(ret, w->certificate, why);
 	if (o != OUTCOME_OK)
 		key_pair_free(ret);
 	return o;

@@ -4,6 +4,7 @@
 
 #include "core/outcome.h"
 #include "core/why.h"
+#include "crypto/signer.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -13,9 +14,9 @@ struct key_pair {
 	X509 *certificate;
 };
 
-/* key: a PEM file; a passphrase is asked for at the terminal. REFUSED: no key, no certificate, another key's
- * certificate, or a kind that is neither RSA nor ECDSA. */
-enum outcome key_pair_read(const char *key, const char *certificate, struct key_pair *ret, struct why *why);
+/* As signer_open() has them. REFUSED: no key, no certificate, another key's certificate, or a kind that is neither RSA
+ * nor ECDSA. */
+enum outcome key_pair_read(const struct signer_wish *w, struct key_pair *ret, struct why *why);
 void key_pair_free(struct key_pair *p);
 
 #endif

@@ -38,7 +38,8 @@ static bool read_all(int fd, struct secret *ret)
 	return true;
 }
 
-static bool ask_systemd(const char *question, struct secret *ret)
+/* where: "--no-tty" in the gate, whose terminal is nobody's; "--timeout=0" again where ours is somebody's. */
+static bool ask_systemd(const char *question, const char *id, const char *where, struct secret *ret)
 {
 	int fds[2], status = -1;
 	bool ok;
@@ -49,8 +50,7 @@ static bool ask_systemd(const char *question, struct secret *ret)
 	pid = fork();
 	if (pid == 0) {
 		(void)dup2(fds[1], STDOUT_FILENO);
-		(void)execl(ASK_PROGRAM, ASK_PROGRAM, "--timeout=0", "--no-tty", "--id=imagate:recovery", "--icon=drive-harddisk",
-		            question, (char *)NULL);
+		(void)execl(ASK_PROGRAM, ASK_PROGRAM, "--timeout=0", where, id, "--icon=drive-harddisk", question, (char *)NULL);
 		_exit(127);
 	}
 	(void)close(fds[1]);
@@ -81,13 +81,22 @@ static bool ask_terminal(const char *path, const char *question, struct secret *
 	return ok;
 }
 
+bool ask_secret(const char *question, const char *id, struct secret *ret)
+{
+	bool ok = access(ASK_PROGRAM, X_OK) == 0 ? ask_systemd(question, id, "--timeout=0", ret) : ask_terminal("/dev/tty", question, ret);
+
+	if (ok && ret->len && ret->bytes[ret->len - 1] == '\n')
+		ret->bytes[--ret->len] = '\0';
+	return ok;
+}
+
 /* False: nobody could be asked. ret->len 0: what was typed is no recovery key at all. */
 static bool ask_recovery_key(const char *path, struct secret *ret)
 {
 	static const char question[] = "imagate: recovery key:";
 	SECRET text = { 0 };
 	bool systemd = !path && access("/run/systemd/system", F_OK) == 0 && access(ASK_PROGRAM, X_OK) == 0;
-	bool asked = systemd ? ask_systemd(question, &text) : ask_terminal(path ? path : "/dev/console", question, &text);
+	bool asked = systemd ? ask_systemd(question, "--id=imagate:recovery", "--no-tty", &text) : ask_terminal(path ? path : "/dev/console", question, &text);
 
 	ret->len = 0;
 	if (!asked || !recovery_key_parse((const char *)text.bytes, text.len, ret->bytes))

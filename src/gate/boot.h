@@ -127,6 +127,7 @@ enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct 
 void tell_before_asking(const struct boot *b, const struct decision *d);
 void tell_console(const struct boot *b);
 void tell_journal(const struct boot *b);
+void tell_undecided(void); /* for a boot without a record */
 enum outcome tell_record(const struct boot *b, struct why *why);
 
 #endif

@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "crypto/detached.h"
 #include "gate/binding.h"
+#include "gate/heal.h"
 #include "gate/rootstate.h"
 #include "gate/sysroot.h"
 #include "kernel/facts.h"
@@ -96,6 +97,15 @@ static void look_at(const struct lint_finding *f, void *arg)
 	why_detail(fatal->why, f->bricks ? f->remedy : f->what);
 }
 
+static struct rule_kernel this_kernel(const struct boot *b)
+{
+	struct rule_kernel k;
+
+	if (!kernel_language(b->root, &k))
+		rule_kernel_debian(KERNEL_NEWEST, &k);
+	return k;
+}
+
 /* Lines that may be given to the kernel, which is the judge of each rule; what it would take and no system survives,
  * it does not tell. */
 static enum outcome lint_policy(struct boot *b, struct why *why)
@@ -121,8 +131,7 @@ static enum outcome lint_policy(struct boot *b, struct why *why)
 		why_set(why, WHY_ERRNO, ENOMEM, "read", b->policy_path);
 		return OUTCOME_BROKEN;
 	}
-	if (!kernel_language(b->root, &about.kernel))
-		rule_kernel_debian(KERNEL_NEWEST, &about.kernel);
+	about.kernel = this_kernel(b);
 	policy_lint(b->policy_text, b->policy_len, &about, b->lint, look_at, &fatal);
 	if (rules == 0) {
 		why_set(why, WHY_TEXT, 0, "policy", b->policy_path);
@@ -217,6 +226,7 @@ static void judge_root(struct boot *b)
 static enum outcome open_prover(struct boot *b, struct why *why)
 {
 	SECRET evm = { .len = 0 };
+	struct rule_kernel kernel;
 	enum outcome o;
 
 	b->keys = keyset_new();
@@ -224,6 +234,8 @@ static enum outcome open_prover(struct boot *b, struct why *why)
 		why_set(why, WHY_ERRNO, ENOMEM, "open", "certificates");
 		return OUTCOME_BROKEN;
 	}
+	kernel = this_kernel(b);
+	keyset_curves(b->keys, kernel.ecdsa, kernel.p521);
 	o = *b->config.x509_ima ? keyset_add_dir(b->keys, RING_IMA, b->root, b->config.x509_ima, why) : OUTCOME_OK;
 	if (o == OUTCOME_OK && *b->config.x509_evm)
 		o = keyset_add_dir(b->keys, RING_EVM, b->root, b->config.x509_evm, why);
@@ -243,10 +255,13 @@ static unsigned evm_mode(const struct boot *b)
 
 void judging_about(struct boot *b, struct preflight_about *ret)
 {
+	const struct rule_kernel kernel = this_kernel(b);
+
 	b->examine = (struct examine_about){
 		.rules = b->lint ? b->lint->rules : NULL, .rules_count = b->lint ? b->lint->count : 0, .cred = &match_root,
 		.evm = evm_mode(b), .algo = HASH_SHA256,
 	};
+	examine_kernel(&b->examine, &kernel);
 	for (size_t i = 0; i < b->examine.rules_count; i++)
 		b->examine.verity |= b->examine.rules[i].has & RULE_VERITY;
 	*ret = (struct preflight_about){
@@ -278,7 +293,13 @@ static enum outcome run_preflight(struct boot *b, int root, struct why *why)
 		about.critical = list;
 		about.critical_len = len;
 	}
-	return preflight_run(root, &about, &b->preflight, why);
+	o = preflight_run(root, &about, &b->preflight, why);
+	if (o == OUTCOME_REFUSED && heal(b, root)) {
+		preflight_free(&b->preflight);
+		why_set(why, WHY_NONE, 0, "", "");
+		o = preflight_run(root, &about, &b->preflight, why);
+	}
+	return o;
 }
 
 enum outcome step_preflight(struct boot *b)
@@ -307,7 +328,7 @@ enum outcome step_preflight(struct boot *b)
 	if (b->config.preflight == PREFLIGHT_OFF)
 		return OUTCOME_BLOCKED;
 	/* a rehearsal has no commit: it hashes itself */
-	b->prove = !b->rehearse && b->lint && decide_prove(&s, lint_appraises(b->lint, FUNC_MMAP_CHECK));
+	b->prove = !b->rehearse && !heal_is_on(b) && b->lint && decide_prove(&s, lint_appraises(b->lint, FUNC_MMAP_CHECK));
 	return run_preflight(b, root, why);
 }
 

@@ -65,6 +65,7 @@ static int config_files(const struct config *c)
 		{ "certificates", c->x509_ima },
 		{ "certificates", c->x509_evm },
 		{ "certificates", c->x509_policy },
+		{ "optional-certificates", c->x509_catalogue },
 		{ *c->x509_policy ? "signed-policy" : "policy", c->stage >= STAGE_FIX ? c->policy : "" },
 		{ *c->x509_policy ? "signed-policy" : "policy", c->floor <= STAGE_MEASURE ? c->measure_policy : "" },
 	};

@@ -155,6 +155,8 @@ int rescue_run(void)
 	find_seal(&c);
 	if (!close_the_door(&c))
 		return 1;
+	if (!file_exists(AT_FDCWD, RECORD_PATH))
+		tell_undecided();
 	if (nobody_is_there()) {
 		reboot_now("nobody is at the console");
 		return 1;

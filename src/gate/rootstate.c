@@ -62,22 +62,30 @@ static int change(const char *sysroot, const char *path, const char *text, size_
 	return fsync(dir) < 0 ? -errno : 0;
 }
 
-static enum outcome store(const struct boot *b, const char *path, const char *text, size_t len, bool patch, struct why *why)
+int root_writable(const struct boot *b, bool *ret_was)
 {
 	struct statvfs st;
-	bool read_only;
-	int r, back = 0;
 
-	if (statvfs(b->sysroot_path, &st) < 0) {
-		why_set(why, WHY_ERRNO, errno, "statvfs", b->sysroot_path);
-		return OUTCOME_BROKEN;
-	}
-	read_only = st.f_flag & ST_RDONLY;
-	r = read_only ? remount(b->sysroot_path, true) : 0;
+	if (statvfs(b->sysroot_path, &st) < 0)
+		return -errno;
+	*ret_was = st.f_flag & ST_RDONLY;
+	return *ret_was ? remount(b->sysroot_path, true) : 0;
+}
+
+int root_read_only(const struct boot *b)
+{
+	return remount(b->sysroot_path, false);
+}
+
+static enum outcome store(const struct boot *b, const char *path, const char *text, size_t len, bool patch, struct why *why)
+{
+	bool was = false;
+	int r = root_writable(b, &was), back = 0;
+
 	if (r == 0)
 		r = change(b->sysroot_path, path, text, len, patch);
-	if (read_only)
-		back = remount(b->sysroot_path, false);
+	if (was)
+		back = root_read_only(b);
 	if (r == 0 && back == 0)
 		return OUTCOME_OK;
 	why_set(why, WHY_ERRNO, -(r ? r : back), text ? "write" : "remove", path);

@@ -7,6 +7,10 @@
 
 #define BOOT_REBOOTS_PATH "/etc/imagate/reboots"
 
+/* 0 or -errno; *ret_was: it was read-only before, and is to be again. */
+int root_writable(const struct boot *b, bool *ret_was);
+int root_read_only(const struct boot *b);
+
 /* Writes a file of /etc/imagate of the real root, synced; text NULL: removes it. */
 enum outcome root_store(const struct boot *b, const char *path, const char *text, size_t len, struct why *why);
 

@@ -202,12 +202,22 @@ void tell_journal(const struct boot *b)
 	                      "IMAGATE_STAGE=%s", stage_name(r->decision.stage),
 	                      "IMAGATE_WHY=%s", detail,
 	                      "IMAGATE_FLOOR=%s", stage_name(r->evidence.key.floor),
-	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys,
+	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys, "IMAGATE_HEALED=%u", r->healed,
 	                      "IMAGATE_ACTION=%s", r->decision.verdict == VERDICT_STOP ? action_name(r->decision.action) : "none",
 	                      "IMAGATE_UNSEAL=%s", outcome_name(r->evidence.outcome[STEP_UNSEAL]),
 	                      "IMAGATE_PREFLIGHT=%s", outcome_name(r->evidence.outcome[STEP_PREFLIGHT]),
 	                      "IMAGATE_TPM_MSEC=%u", r->tpm_ms, "IMAGATE_TOTAL_MSEC=%u", r->total_ms,
 	                      NULL);
+}
+
+/* Masked, killed, crashed: no record, but the boot stopped all the same. */
+void tell_undecided(void)
+{
+	log_error("the boot stopped before the gate had decided anything");
+	(void)sd_journal_send("MESSAGE_ID=%s", message_id[VERDICT_STOP],
+	                      "MESSAGE=STOPPED (%s): %s", cause_name(CAUSE_UNDECIDED), cause_what(CAUSE_UNDECIDED),
+	                      "PRIORITY=%d", 3, "IMAGATE_VERDICT=%s", verdict_name(VERDICT_STOP),
+	                      "IMAGATE_CAUSE=%s", cause_name(CAUSE_UNDECIDED), NULL);
 }
 
 enum outcome tell_record(const struct boot *b, struct why *why)

@@ -94,7 +94,9 @@ bool audit_watch_take(struct audit_watch *w)
 		ssize_t n = recv(w->fd, buf, sizeof(buf) - 1, 0);
 		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
 
-		/* ENOBUFS: some did not fit; the serials tell how many */
+		/* ENOBUFS: some did not fit. The serials tell how many, but only if another comes after them */
+		if (n < 0 && errno == ENOBUFS)
+			w->lost++;
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < (ssize_t)sizeof(*h))

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,20 @@
 #define EVM_INIT_HMAC 0x1u
 #define EVM_INIT_X509 0x2u
 #define EVM_SETUP_COMPLETE 0x80000000u
+
+#define EVM_ALLOW_METADATA_WRITES 0x4u
+
+enum outcome evm_allow_writes(int root, struct why *why)
+{
+	char text[4];
+	int n = snprintf(text, sizeof(text), "%u", EVM_ALLOW_METADATA_WRITES); /* fits */
+	int r = file_poke(root, EVM_PATH, text, (size_t)n);
+
+	if (r == 0)
+		return OUTCOME_OK;
+	why_set(why, WHY_ERRNO, -r, "write", "/" EVM_PATH);
+	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_REFUSED;
+}
 
 static enum outcome failed(struct why *why, int error, const char *operation)
 {

@@ -13,6 +13,9 @@
 enum outcome evm_probe_make(int dir_fd, struct why *why);
 enum outcome evm_probe_touch(int dir_fd, struct why *why); /* pins, then unlinks */
 
+/* Until EVM is on, HMACs may be written by programs: EVM_ALLOW_METADATA_WRITES, which switching HMACs on clears. */
+enum outcome evm_allow_writes(int root, struct why *why);
+
 /* One write for both; read back. ABSENT: no such file; REFUSED: the kernel said no. */
 enum outcome evm_activate(int root, bool hmac, bool x509, struct why *why);
 

@@ -32,7 +32,22 @@ static void read_crypto(int root, struct rule_kernel *ret)
 		algo = hash_algo_from_name(line, line_len);
 		if (algo >= 0)
 			ret->algos |= (uint32_t)1 << algo;
+		ret->ecdsa |= text_begins(line, line_len, "ecdsa-nist-");
+		ret->p521 |= text_begins(line, line_len, "ecdsa-nist-p521");
 	}
+	ret->hashes |= ret->algos;
+	if (ret->hash_count < HASH_COUNT)
+		ret->hashes &= ((uint32_t)1 << ret->hash_count) - 1;
+}
+
+static bool configured(const char *text, const char *option)
+{
+	size_t len = strlen(option);
+
+	for (const char *p = text; (p = strstr(p, option)) != NULL; p += len)
+		if (p > text && p[-1] == '\n' && p[len] == '=' && (p[len + 1] == 'y' || p[len + 1] == 'm'))
+			return true;
+	return false;
 }
 
 static bool in_commas(const char *list, const char *word)
@@ -70,8 +85,13 @@ static void read_config(int root, const char *release, struct rule_kernel *ret)
 	if (snprintf(path, sizeof(path), "boot/config-%s", release) >= (int)sizeof(path) ||
 	    file_read(root, path, CONFIG_MAX, &text, &len) < 0)
 		return;
-	ret->modsig = strstr(text, "\nCONFIG_IMA_APPRAISE_MODSIG=y") != NULL;
-	ret->key_check = strstr(text, "\nCONFIG_IMA_MEASURE_ASYMMETRIC_KEYS=y") != NULL;
+	ret->modsig = configured(text, "CONFIG_IMA_APPRAISE_MODSIG");
+	ret->key_check = configured(text, "CONFIG_IMA_MEASURE_ASYMMETRIC_KEYS");
+	if (configured(text, "CONFIG_CRYPTO_SM3") || configured(text, "CONFIG_CRYPTO_SM3_GENERIC"))
+		ret->hashes |= (uint32_t)1 << HASH_SM3;
+	if (configured(text, "CONFIG_CRYPTO_ECDSA"))
+		ret->ecdsa = true;
+	ret->p521 = ret->ecdsa && ret->release >= KERNEL_RELEASE(6, 10);
 }
 
 bool kernel_language(int root, struct rule_kernel *ret)

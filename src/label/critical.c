@@ -27,9 +27,10 @@ static uint64_t mix(uint64_t h, const void *bytes, size_t len)
 
 static uint64_t stamp_of(const char *name, const struct stat *st)
 {
-	const int64_t facts[] = { st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
+	/* seconds: an image that was made from a directory has no more */
+	const int64_t mtime = st->st_mtim.tv_sec;
 
-	return mix(mix(1469598103934665603u, name, strlen(name) + 1), facts, sizeof(facts));
+	return mix(mix(1469598103934665603u, name, strlen(name) + 1), &mtime, sizeof(mtime));
 }
 
 /* The directory, and the directories in it (.wants, .requires, .d); a sum, since they come in any order. */
@@ -54,14 +55,8 @@ static uint64_t stamp_dir(int root, const char *dir)
 
 uint64_t critical_stamp(int root)
 {
-	uint64_t sum = stamp_dir(root, "/etc/systemd/system") + stamp_dir(root, "/usr/local/lib/systemd/system") +
-	               stamp_dir(root, "/usr/lib/systemd/system");
-	CLEAN_FD fd = -1;
-	struct stat st;
-
-	if (file_open_in_root(root, CRITICAL_SEEN_PATH, &fd) == 0 && fstat(fd, &st) == 0)
-		sum += stamp_of(CRITICAL_SEEN_PATH, &st);
-	return sum;
+	return stamp_dir(root, "/etc/systemd/system") + stamp_dir(root, "/usr/local/lib/systemd/system") +
+	       stamp_dir(root, "/usr/lib/systemd/system");
 }
 
 /* -- the list --------------------------------------------------------------------------- */

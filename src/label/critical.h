@@ -6,7 +6,8 @@
 
 #define CRITICAL_SEEN_PATH "/var/lib/imagate/critical.seen" /* what ran in boots that were blessed, a path a line */
 
-/* Of what the list is made from: names, sizes and times of the unit directories and of what was seen. */
+/* Of the unit directories, their names and times. What was seen to run is not in it: it grows by itself, and what is
+ * new there waits for the next initramfs. */
 uint64_t critical_stamp(int root);
 
 typedef void (*critical_path_fn)(const char *path, void *arg);

@@ -31,33 +31,43 @@ static enum outcome unreadable(struct why *why, const char *what)
 	return OUTCOME_BROKEN;
 }
 
+void examine_kernel(struct examine_about *a, const struct rule_kernel *k)
+{
+	a->hashes = k->hashes;
+	a->hash_count = k->hash_count;
+	a->creds_of_file = k->release >= KERNEL_RELEASE(6, 19);
+}
+
+static int hash_count(const struct examine_about *a)
+{
+	return a->hash_count ? a->hash_count : HASH_COUNT;
+}
+
 static bool kernel_has(const struct examine_about *a, int algo)
 {
-	return !a->algos || (a->algos >> algo & 1);
+	return algo < hash_count(a) && (!a->hashes || (a->hashes >> algo & 1));
 }
 
 /* struct ima_file_id: type, algorithm, digest; signed is its hash. */
 static enum proof prove_verity(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret)
 {
-	struct {
-		struct fsverity_digest head;
-		uint8_t digest[DIGEST_MAX];
-	} d = { .head.digest_size = DIGEST_MAX };
+	_Alignas(struct fsverity_digest) uint8_t room[sizeof(struct fsverity_digest) + DIGEST_MAX] = { 0 };
+	struct fsverity_digest *d = (struct fsverity_digest *)room;
 	uint8_t id[2], hash[DIGEST_MAX];
-	const struct xattr parts[] = { { id, sizeof(id) }, { d.digest, DIGEST_MAX } };
-	struct xattr sized[2] = { parts[0], parts[1] };
+	struct xattr parts[2] = { { id, sizeof(id) }, { d->digest, 0 } };
 	size_t len;
 
-	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &d.head) < 0;
+	d->digest_size = DIGEST_MAX;
+	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, d) < 0;
 	if (ret->no_verity || ima->len <= SIGNATURE_HEADER)
 		return PROOF_BAD;
 	if (!e->prover)
 		return PROOF_NO_KEY;
-	ret->algo = d.head.digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
+	ret->algo = d->digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
 	id[0] = TYPE_VERITY;
 	id[1] = ret->algo;
-	sized[1].len = d.head.digest_size;
-	if (e->prover->bytes(e->prover->state, sized, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
+	parts[1].len = d->digest_size;
+	if (e->prover->bytes(e->prover->state, parts, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
 		return PROOF_BAD;
 	return e->prover->signature(e->prover->state, RING_IMA, ima, hash, len);
 }
@@ -70,7 +80,7 @@ static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *im
 	size_t len;
 	enum outcome o;
 
-	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo);
+	ret->algo = (uint8_t)appraise_algo(ima, e->about->algo, hash_count(e->about));
 	ret->no_algo = !kernel_has(e->about, ret->algo);
 	ret->no_verity = 1;
 	if (ima->len && ima->p[0] == TYPE_VERITY)
@@ -99,7 +109,7 @@ static enum proof prove_evm_signature(struct examiner *e, const struct evm_messa
 	uint8_t digest[DIGEST_MAX];
 	size_t len;
 
-	if (evm->len <= SIGNATURE_HEADER || evm->p[2] >= HASH_COUNT || !kernel_has(e->about, evm->p[2]))
+	if (evm->len <= SIGNATURE_HEADER || !kernel_has(e->about, evm->p[2]))
 		return PROOF_BAD;
 	if (!e->prover)
 		return PROOF_NO_KEY;
@@ -128,11 +138,13 @@ static enum outcome prove_evm(struct examiner *e, int fd, const struct inode *in
 	if (!get(fd, "security.evm", e->xattr[EVM_XATTRS], &in.evm))
 		return unreadable(why, "security.evm");
 	if (in.evm.len) {
+		bool unknown = !inode->fs->has_uuid && in.evm.p[0] != TYPE_PORTABLE; /* a part of what is sealed */
+
 		evm_message(values, &about, in.evm.p[0], &m);
 		if (in.evm.p[0] != TYPE_HMAC)
-			in.signature = prove_evm_signature(e, &m, &in.evm);
+			in.signature = unknown ? PROOF_NO_KEY : prove_evm_signature(e, &m, &in.evm);
 		else if (in.evm.len == 1 + EVM_HMAC_LEN)
-			in.hmac = !inode->fs->has_uuid || !e->prover ? PROOF_NO_KEY
+			in.hmac = unknown || !e->prover ? PROOF_NO_KEY
 			          : e->prover->hmac(e->prover->state, m.part, m.count, in.evm.p + 1);
 	}
 	ret->evm = (uint8_t)evm_judge(&in);
@@ -166,7 +178,9 @@ enum outcome examine_file(struct examiner *e, int fd, const char *name, const st
 void examine_judge(const struct examine_about *about, const struct match_file *file, const struct evidence_file *found,
                    const struct hook *hook, struct examine_verdict *ret)
 {
-	const struct match_event event = { hook->func, hook->mask, file, about->cred, NULL };
+	const struct match_cred run = match_cred_run(about->cred, file);
+	bool by_file = hook->func == FUNC_CREDS_CHECK && about->creds_of_file;
+	const struct match_event event = { hook->func, hook->mask, file, by_file ? &run : about->cred, NULL };
 	struct match m;
 
 	policy_match(about->rules, about->rules_count, &event, &m);
@@ -207,9 +221,11 @@ unsigned examine_scope(const char *path, const struct inode *inode, const struct
 		bool in;
 
 		switch (h->func) {
-		case FUNC_BPRM_CHECK: in = inode->mode & 0111; break;
-		case FUNC_MMAP_CHECK: in = found->is_elf && !is_module(path); break;
-		case FUNC_FILE_CHECK: in = h->mask == MASK_READ; break;
+		case FUNC_BPRM_CHECK:
+		case FUNC_CREDS_CHECK: in = inode->mode & 0111; break;
+		case FUNC_MMAP_CHECK:
+		case FUNC_MMAP_CHECK_REQPROT: in = found->is_elf && !is_module(path); break;
+		case FUNC_FILE_CHECK: in = h->mask == MASK_READ || (h->mask == MASK_EXEC && (inode->mode & 0111)); break;
 		case FUNC_MODULE_CHECK: in = is_module(path); break;
 		case FUNC_FIRMWARE_CHECK: in = strstr(path, "/lib/firmware/") != NULL; break;
 		case FUNC_KEXEC_KERNEL_CHECK: in = strstr(path, "/boot/vmlinuz") != NULL; break;

@@ -18,9 +18,14 @@ struct examine_about {
 	const struct match_cred *cred;
 	unsigned evm;     /* EVM_* */
 	int algo;         /* the kernel's ima_hash=: HASH_SHA256 */
-	uint32_t algos;   /* that the kernel has; 0: all */
+	uint32_t hashes;  /* of struct rule_kernel; 0: all */
+	int hash_count;   /* and this; 0: as the newest */
 	bool verity;      /* a rule asks for fs-verity */
+	bool creds_of_file; /* CREDS_CHECK comes when setuid has taken effect; before 6.19 it does not */
 };
+
+/* Sets what depends on the kernel. */
+void examine_kernel(struct examine_about *about, const struct rule_kernel *k);
 
 /* What was found out about the file; enough to judge it under any rule. Kept by caches: no pointers. */
 struct evidence_file {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/btrfs.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define MOUNTINFO_MAX (4 * 1024 * 1024)
+#define UEVENT_MAX 4096
 #define EXT_MAGIC 0xef53
 #define BTRFS_MAGIC 0x9123683e
 #define XFS_MAGIC 0x58465342
@@ -65,15 +67,29 @@ static void find_name(int fd, struct inode_fs *ret)
 	}
 }
 
+/* As the kernel names it, which is there without udev, too: "DEVNAME=vda1" */
+static int open_device(dev_t dev)
+{
+	CLEAN_FREE char *text = NULL;
+	char path[PATH_MAX];
+	const char *name;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major(dev), minor(dev));
+	if (file_read(AT_FDCWD, path, UEVENT_MAX, &text, &len) < 0 || (name = strstr(text, "DEVNAME=")) == NULL)
+		return -1;
+	name += strlen("DEVNAME=");
+	(void)snprintf(path, sizeof(path), "/dev/%.*s", (int)strcspn(name, "\n"), name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* Where no ioctl tells, the superblock does; root may read it. */
 static bool uuid_of_device(dev_t dev, off_t at, uint8_t ret[16])
 {
-	char path[64];
-	CLEAN_FD fd = -1;
+	CLEAN_FD fd = open_device(dev);
+	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "/dev/block/%u:%u", major(dev), minor(dev));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && pread(fd, ret, 16, at) == 16;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == dev && pread(fd, ret, 16, at) == 16;
 }
 
 static bool find_uuid(int fd, dev_t dev, uint64_t magic, uint8_t ret[16])
@@ -167,6 +183,7 @@ int inode_fs_read(int fd, struct inode_fs *ret)
 
 void inode_match_file(const struct inode *i, struct match_file *ret)
 {
-	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid };
+	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid,
+		.mode = i->mode };
 	memcpy(ret->fsuuid, i->fs->uuid, sizeof(ret->fsuuid));
 }

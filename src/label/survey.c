@@ -1,109 +1,29 @@
 #include "label/survey.h"
 
 #include "base/file.h"
+#include "label/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64
-#define NAMES_MAX (16 * 1024)
 #define RACY_SECONDS 2
 
-/* A directory to be read, or some names of files in it. */
-struct item {
-	struct item *next;
-	size_t names_len; /* 0: the directory itself */
-	char text[];      /* its path below the root, '\0', then the names, each with its '\0' */
-};
-
-struct shared {
-	struct survey *s;
-	int root;
-	uint64_t mount;
-	time_t started;
-	pthread_mutex_t lock;
-	pthread_cond_t more;
-	struct item *stack;
-	unsigned busy;
-	bool failed;
-	struct why *why;
-};
-
 struct worker {
-	struct shared *sh;
+	struct survey *s;
+	struct walk **walk;
+	pthread_mutex_t *lock; /* for telling */
+	time_t started;
 	struct examiner examiner;
 	struct survey_bad *bad;
 	struct cache_entry *entries;
 	size_t bad_count, bad_room, entries_count, entries_room;
-	/* files of the directory being read, until they are worth a push */
-	char names[NAMES_MAX];
-	size_t names_len, names_count;
-	char path[PATH_MAX];
 };
-
-static void fail(struct shared *sh, int error, const char *what, const char *path)
-{
-	(void)pthread_mutex_lock(&sh->lock);
-	if (!sh->failed)
-		why_set(sh->why, WHY_ERRNO, error, what, path);
-	sh->failed = true;
-	(void)pthread_cond_broadcast(&sh->more);
-	(void)pthread_mutex_unlock(&sh->lock);
-}
-
-static void push(struct worker *w, const char *dir, const char *names, size_t names_len)
-{
-	struct shared *sh = w->sh;
-	size_t dir_len = strlen(dir) + 1;
-	struct item *i = malloc(sizeof(*i) + dir_len + names_len);
-
-	if (!i) {
-		fail(sh, ENOMEM, "walk", dir);
-		return;
-	}
-	i->names_len = names_len;
-	memcpy(i->text, dir, dir_len);
-	if (names_len)
-		memcpy(i->text + dir_len, names, names_len);
-	(void)pthread_mutex_lock(&sh->lock);
-	i->next = sh->stack;
-	sh->stack = i;
-	(void)pthread_cond_signal(&sh->more);
-	(void)pthread_mutex_unlock(&sh->lock);
-}
-
-/* NULL: all is done. */
-static struct item *pop(struct shared *sh)
-{
-	struct item *i;
-
-	(void)pthread_mutex_lock(&sh->lock);
-	while (!sh->stack && sh->busy && !sh->failed)
-		(void)pthread_cond_wait(&sh->more, &sh->lock);
-	i = sh->failed ? NULL : sh->stack;
-	if (i) {
-		sh->stack = i->next;
-		sh->busy++;
-	}
-	(void)pthread_mutex_unlock(&sh->lock);
-	return i;
-}
-
-static void finished(struct shared *sh)
-{
-	(void)pthread_mutex_lock(&sh->lock);
-	if (--sh->busy == 0 && !sh->stack)
-		(void)pthread_cond_broadcast(&sh->more);
-	(void)pthread_mutex_unlock(&sh->lock);
-}
 
 /* -- one file --------------------------------------------------------------------------- */
 
@@ -126,18 +46,18 @@ static void add_bad(struct worker *w, const char *path, unsigned hook, enum labe
 	struct survey_bad *b;
 
 	if (!room((void **)&w->bad, w->bad_count, &w->bad_room, sizeof(*w->bad))) {
-		fail(w->sh, ENOMEM, "walk", path);
+		walk_stop(*w->walk, ENOMEM, "walk", path);
 		return;
 	}
 	b = &w->bad[w->bad_count++];
 	*b = (struct survey_bad){ strdup(path), (uint8_t)hook, (uint8_t)state, (uint16_t)(rule < 0 ? 0 : rule) };
 	if (!b->path)
-		fail(w->sh, ENOMEM, "walk", path);
+		walk_stop(*w->walk, ENOMEM, "walk", path);
 }
 
 static void judge(struct worker *w, const char *path, const struct inode *inode, const struct evidence_file *found)
 {
-	struct survey *s = w->sh->s;
+	struct survey *s = w->s;
 	unsigned scope = s->all_hooks ? s->hooks : examine_scope(path, inode, found);
 	bool appraised = false, unverified = false;
 	struct match_file file;
@@ -150,9 +70,9 @@ static void judge(struct worker *w, const char *path, const struct inode *inode,
 			continue;
 		examine_judge(s->about, &file, found, hook_at(h), &v);
 		if (s->tell) {
-			(void)pthread_mutex_lock(&w->sh->lock);
+			(void)pthread_mutex_lock(w->lock);
 			s->tell(path, hook_at(h), &v, s->tell_arg);
-			(void)pthread_mutex_unlock(&w->sh->lock);
+			(void)pthread_mutex_unlock(w->lock);
 		}
 		if (!v.appraised)
 			continue;
@@ -170,7 +90,7 @@ static void remember(struct worker *w, int fd, const struct inode *before, const
 {
 	struct inode after;
 
-	if (!w->sh->s->cache || before->ctime.tv_sec > w->sh->started - RACY_SECONDS ||
+	if (!w->s->cache || before->ctime.tv_sec > w->started - RACY_SECONDS ||
 	    inode_read(fd, &w->examiner.fs, &after) < 0 || after.ctime.tv_sec != before->ctime.tv_sec ||
 	    after.ctime.tv_nsec != before->ctime.tv_nsec || after.size != before->size ||
 	    !room((void **)&w->entries, w->entries_count, &w->entries_room, sizeof(*w->entries)))
@@ -192,138 +112,39 @@ static void look(struct worker *w, int dir, const char *name, const char *path)
 	r = fd < 0 ? -errno : inode_read(fd, &w->examiner.fs, &inode);
 	if (r == -EINVAL)
 		return; /* no regular file */
-	w->sh->s->files++;
+	w->s->files++;
 	if (r < 0 || examine_file(&w->examiner, fd, name, &inode, &found, NULL) != OUTCOME_OK) {
 		add_bad(w, path, 0, LABEL_STATE_UNREADABLE, -1);
 		return;
 	}
-	w->sh->s->bytes += inode.size;
+	w->s->bytes += inode.size;
 	judge(w, path, &inode, &found);
 	remember(w, fd, &inode, &found);
 }
 
-static void visit(struct worker *w, int dir, const char *name)
+static void visit(void *worker, int dir, const char *name, const char *path)
 {
-	const struct cache *cache = w->sh->s->cache;
+	struct worker *w = worker;
+	const struct cache *cache = w->s->cache;
 	const struct evidence_file *found = NULL;
 	struct inode inode;
-	size_t len = strlen(w->path);
 
-	if (len + 1 + strlen(name) >= sizeof(w->path)) {
-		add_bad(w, w->path, 0, LABEL_STATE_UNREADABLE, -1);
-		return;
-	}
-	w->path[len] = '/';
-	memcpy(w->path + len + 1, name, strlen(name) + 1);
-	if (cache && inode_stat(dir, name, &w->examiner.fs, &inode) == 0)
+	if (cache && (w->examiner.fs.mount || inode_fs_read(dir, &w->examiner.fs) == 0) && inode_stat(dir, name, &w->examiner.fs, &inode) == 0)
 		found = cache_find(cache, &inode);
 	if (found && room((void **)&w->entries, w->entries_count, &w->entries_room, sizeof(*w->entries))) {
-		w->sh->s->files++;
-		w->sh->s->cached++;
-		judge(w, w->path, &inode, found);
+		w->s->files++;
+		w->s->cached++;
+		judge(w, path, &inode, found);
 		cache_entry_of(&inode, found, &w->entries[w->entries_count++]);
 	} else {
-		look(w, dir, name, w->path);
+		look(w, dir, name, path);
 	}
-	w->path[len] = '\0';
 }
 
-/* -- the walk ---------------------------------------------------------------------------- */
-
-static void flush(struct worker *w, const char *dir)
+static void unreadable(void *worker, const char *path, int error)
 {
-	if (w->names_count)
-		push(w, dir, w->names, w->names_len);
-	w->names_count = w->names_len = 0;
-}
-
-static void gather(struct worker *w, const char *dir, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if (w->names_count == BATCH || w->names_len + len > sizeof(w->names))
-		flush(w, dir);
-	memcpy(w->names + w->names_len, name, len);
-	w->names_len += len;
-	w->names_count++;
-}
-
-static void gather_dir(struct worker *w, const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path))
-		push(w, path, NULL, 0);
-	else
-		add_bad(w, dir, 0, LABEL_STATE_UNREADABLE, -1);
-}
-
-static void entry(struct worker *w, int fd, const char *dir, const struct dirent *d)
-{
-	unsigned char type = d->d_type;
-	struct stat st;
-
-	if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-		return;
-	if (type == DT_UNKNOWN && fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		type = S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : DT_LNK;
-	if (type == DT_REG)
-		gather(w, dir, d->d_name);
-	else if (type == DT_DIR)
-		gather_dir(w, dir, d->d_name);
-}
-
-static void read_dir(struct worker *w, int fd, const char *dir)
-{
-	DIR *d = fdopendir(fd); /* takes fd over */
-
-	if (!d) {
-		clean_fd(&fd);
-		add_bad(w, dir, 0, LABEL_STATE_UNREADABLE, -1);
-		return;
-	}
-	for (const struct dirent *e; (errno = 0, e = readdir(d));)
-		entry(w, dirfd(d), dir, e);
-	if (errno)
-		add_bad(w, dir, 0, LABEL_STATE_UNREADABLE, -1);
-	(void)closedir(d); /* read only */
-	flush(w, dir);
-}
-
-static void work(struct worker *w, const struct item *i)
-{
-	const char *dir = i->text, *names = i->text + strlen(i->text) + 1;
-	int fd = openat(w->sh->root, *dir ? dir + 1 : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0) {
-		if (errno != ENOENT)
-			add_bad(w, dir, 0, LABEL_STATE_UNREADABLE, -1);
-		return;
-	}
-	if (inode_fs_read(fd, &w->examiner.fs) < 0 || w->examiner.fs.mount != w->sh->mount) {
-		clean_fd(&fd); /* another mount: not ours */
-		return;
-	}
-	if (!i->names_len) {
-		read_dir(w, fd, dir);
-		return;
-	}
-	(void)snprintf(w->path, sizeof(w->path), "%s", dir); /* it came from as large a buffer */
-	for (const char *n = names; n < names + i->names_len; n += strlen(n) + 1)
-		visit(w, fd, n);
-	clean_fd(&fd);
-}
-
-static void *run(void *arg)
-{
-	struct worker *w = arg;
-
-	for (struct item *i; (i = pop(w->sh)) != NULL;) {
-		work(w, i);
-		free(i);
-		finished(w->sh);
-	}
-	return NULL;
+	(void)error; /* whatever it is: what is there cannot be judged */
+	add_bad(worker, path, 0, LABEL_STATE_UNREADABLE, -1);
 }
 
 static int by_path(const void *a, const void *b)
@@ -364,52 +185,30 @@ static bool join(struct survey *s, struct worker *workers)
 	return s->bad && s->entries;
 }
 
-static unsigned start(struct survey *s, struct shared *sh, struct worker *workers, pthread_t *threads)
-{
-	unsigned started = 0;
-
-	for (unsigned i = 0; i < s->threads; i++) {
-		workers[i].sh = sh;
-		workers[i].examiner.about = s->about;
-		workers[i].examiner.prover = &s->provers[i];
-	}
-	push(&workers[0], "", NULL, 0);
-	while (started < s->threads && pthread_create(&threads[started], NULL, run, &workers[started]) == 0)
-		started++;
-	return started;
-}
-
 enum outcome survey_run(int root, struct survey *s, struct why *why)
 {
-	struct shared sh = { .s = s, .root = root, .started = time(NULL), .lock = PTHREAD_MUTEX_INITIALIZER,
-		.more = PTHREAD_COND_INITIALIZER, .why = why };
 	struct worker *workers = calloc(s->threads, sizeof(*workers));
-	pthread_t *threads = calloc(s->threads, sizeof(*threads));
-	struct inode_fs fs = { 0 };
-	unsigned started = 0;
-	int r = inode_fs_read(root, &fs);
+	void **each = calloc(s->threads, sizeof(*each));
+	const struct walk_about about = { NULL, s->threads, each, visit, unreadable };
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct walk *walk = NULL;
+	enum outcome o = OUTCOME_BROKEN;
 
-	sh.mount = fs.mount;
-	if (!workers || !threads || r < 0)
-		fail(&sh, r < 0 ? -r : ENOMEM, "walk", "/");
-	else
-		started = start(s, &sh, workers, threads);
-	if (!started)
-		fail(&sh, EAGAIN, "start", "thread");
-	for (unsigned i = 0; i < started; i++)
-		(void)pthread_join(threads[i], NULL);
-	while (sh.stack) { /* left where it failed */
-		struct item *next = sh.stack->next;
-
-		free(sh.stack);
-		sh.stack = next;
+	for (unsigned i = 0; workers && each && i < s->threads; i++) {
+		workers[i] = (struct worker){ .s = s, .walk = &walk, .lock = &lock, .started = time(NULL),
+			.examiner = { .about = s->about, .prover = &s->provers[i] } };
+		each[i] = &workers[i];
 	}
-	if (workers && !join(s, workers))
-		fail(&sh, ENOMEM, "walk", "/");
+	if (workers && each)
+		o = walk_run(root, &about, &walk, why);
+	if (!workers || !each || !join(s, workers)) {
+		why_set(why, WHY_ERRNO, ENOMEM, "walk", "/");
+		o = OUTCOME_BROKEN;
+	}
 	free(workers);
-	free(threads);
+	free(each);
 	s->done = true;
-	return sh.failed ? OUTCOME_BROKEN : OUTCOME_OK;
+	return o;
 }
 
 void survey_free(struct survey *s)

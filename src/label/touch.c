@@ -1,14 +1,18 @@
 #include "label/touch.h"
 
 #include "base/clean.h"
+#include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
+
+#define THREADS_MAX 64
 
 /* Loaded by the kernel itself, whatever their mode bits say. */
 static bool kernel_loads(const char *path)
@@ -45,75 +49,109 @@ static const char *touch_fd(int fd, size_t size)
 	return has_label(fd) ? NULL : "the policy in force does not appraise it, or this is not the fix stage";
 }
 
-/* NULL: fine or out of scope; else the reason. */
-static const char *touch_file(const char *path, const struct stat *st, bool look, struct touch_count *c)
+enum mode { LOOK, MISSING, ALL };
+
+/* What the threads share. */
+struct touch {
+	enum mode mode;
+	touch_report_fn report;
+	void *arg;
+	pthread_mutex_t lock; /* of count, and for one report at a time */
+	struct touch_count count;
+};
+
+enum verdict { PASSED_OVER, KEPT, LABELLED, FAILED };
+
+static enum verdict touch_file(const struct touch *t, int fd, const char *path, const struct stat *st, const char **ret_reason)
 {
-	CLEAN_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	const char *reason;
-
-	if (fd < 0)
-		return errno == ENOENT ? NULL : strerror(errno); /* gone meanwhile is fine */
+	*ret_reason = NULL;
 	if (!(st->st_mode & 0111) && !kernel_loads(path) && !is_elf(fd))
-		return NULL;
-	c->seen++;
-	if (look) {
-		bool fine = has_label(fd) || st->st_size == 0;
-
-		c->kept += fine;
-		return fine ? NULL : "no label";
+		return PASSED_OVER;
+	if (has_label(fd) || (t->mode == LOOK && st->st_size == 0)) {
+		*ret_reason = t->mode == ALL ? touch_fd(fd, (size_t)st->st_size) : NULL;
+		return *ret_reason ? FAILED : KEPT;
 	}
-	if (has_label(fd)) {
-		c->kept++;
-		return touch_fd(fd, (size_t)st->st_size);
-	}
-	reason = touch_fd(fd, (size_t)st->st_size);
-	if (!reason)
-		c->labelled++;
-	return reason;
+	*ret_reason = t->mode == LOOK ? "no label" : touch_fd(fd, (size_t)st->st_size);
+	return *ret_reason ? FAILED : LABELLED;
 }
 
-static enum outcome walk(const char *dir, bool look, touch_report_fn report, void *arg,
+static void count(struct touch *t, enum verdict v, const char *path, const char *reason)
+{
+	(void)pthread_mutex_lock(&t->lock);
+	t->count.seen += v != PASSED_OVER;
+	t->count.kept += v == KEPT;
+	t->count.labelled += v == LABELLED;
+	t->count.failed += v == FAILED;
+	if (v != PASSED_OVER && t->count.seen % TOUCH_PROGRESS == 0)
+		t->report(path, NULL, t->arg);
+	if (reason)
+		t->report(path, reason, t->arg);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
+static void visit(void *worker, int dir, const char *name, const char *path)
+{
+	struct touch *t = worker;
+	CLEAN_FD fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const char *reason = NULL;
+	enum verdict v = PASSED_OVER;
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return; /* gone meanwhile is fine */
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		v = FAILED;
+		reason = strerror(errno);
+	} else if (S_ISREG(st.st_mode)) {
+		v = touch_file(t, fd, path, &st, &reason);
+	}
+	count(t, v, path, reason);
+}
+
+static void unreadable(void *worker, const char *path, int error)
+{
+	count(worker, FAILED, path, strerror(error));
+}
+
+/* The kernel hashes in whoever's name maps: more threads, more processors. */
+static unsigned processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
+}
+
+static enum outcome walk(const char *dir, enum mode mode, touch_report_fn report, void *arg,
                          struct touch_count *ret, struct why *why)
 {
-	char *paths[] = { (char *)dir, NULL }; /* fts(3) does not write them */
-	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
-	struct touch_count c = { 0 };
-	FTSENT *e;
+	struct touch t = { .mode = mode, .report = report, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER };
+	void *workers[THREADS_MAX];
+	const struct walk_about about = { dir, processors(), workers, visit, unreadable };
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct walk *w = NULL;
+	enum outcome o;
 
-	if (!fts) {
-		why_set(why, WHY_ERRNO, errno, "walk", dir);
-		return OUTCOME_BROKEN;
-	}
-	while (errno = 0, (e = fts_read(fts))) {
-		const char *reason = NULL;
-
-		if (e->fts_info == FTS_F)
-			reason = touch_file(e->fts_path, e->fts_statp, look, &c);
-		else if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS)
-			reason = strerror(e->fts_errno);
-		if (!reason)
-			continue;
-		c.failed++;
-		report(e->fts_path, reason, arg);
-	}
-	if (errno) {
-		why_set(why, WHY_ERRNO, errno, "walk", dir);
-		(void)fts_close(fts); /* the first error is the one to tell */
-		return OUTCOME_BROKEN;
-	}
-	(void)fts_close(fts); /* read-only */
-	*ret = c;
-	return OUTCOME_OK;
+	for (unsigned i = 0; i < about.threads; i++)
+		workers[i] = &t;
+	o = walk_run(root, &about, &w, why);
+	*ret = t.count;
+	return o;
 }
 
 enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
                         struct touch_count *ret, struct why *why)
 {
-	return walk(dir, false, report, arg, ret, why);
+	return walk(dir, ALL, report, arg, ret, why);
 }
 
 enum outcome touch_coverage(const char *dir, touch_report_fn report, void *arg,
                             struct touch_count *ret, struct why *why)
 {
-	return walk(dir, true, report, arg, ret, why);
+	return walk(dir, LOOK, report, arg, ret, why);
+}
+
+enum outcome touch_missing(const char *dir, touch_report_fn report, void *arg,
+                           struct touch_count *ret, struct why *why)
+{
+	return walk(dir, MISSING, report, arg, ret, why);
 }

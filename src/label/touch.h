@@ -21,7 +21,8 @@ struct touch_count {
 enum outcome touch_coverage(const char *dir, void (*report)(const char *path, const char *reason, void *arg), void *arg,
                             struct touch_count *ret, struct why *why);
 
-/* Told of each file that failed. */
+/* Told of each file that failed, and, with reason NULL, of every TOUCH_PROGRESS-th in scope. */
+#define TOUCH_PROGRESS 1000
 typedef void (*touch_report_fn)(const char *path, const char *reason, void *arg);
 
 /* Walks dir below root without leaving its file system and without following links. In
@@ -30,5 +31,8 @@ typedef void (*touch_report_fn)(const char *path, const char *reason, void *arg)
  * not be done. */
 enum outcome touch_tree(const char *dir, touch_report_fn report, void *arg,
                         struct touch_count *ret, struct why *why);
+/* The same, but what carries a label already is left alone: seconds instead of minutes. */
+enum outcome touch_missing(const char *dir, touch_report_fn report, void *arg,
+                           struct touch_count *ret, struct why *why);
 
 #endif

@@ -7,7 +7,6 @@
 #include <tss2/tss2_mu.h>
 
 #define HANDLE_FIRST 0x01810000 /* the owner's range; TCG Registry of Reserved TPM 2.0 Handles */
-#define HANDLES 64
 #define ATTRIBUTES                                                                                 \
 	(TPMA_NV_AUTHWRITE | TPMA_NV_POLICYREAD | TPMA_NV_READ_STCLEAR | TPMA_NV_NO_DA |           \
 	 (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT))
@@ -96,7 +95,7 @@ enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32
 	if (o != OUTCOME_OK)
 		return o;
 	memcpy(value.buffer, auth->bytes, auth->len);
-	for (uint32_t i = 0; i < HANDLES && rc == TPM2_RC_NV_DEFINED; i++) {
+	for (uint32_t i = 0; i < TPM_COUNTERS_MAX && rc == TPM2_RC_NV_DEFINED; i++) {
 		pub.nvPublic.nvIndex = HANDLE_FIRST + i;
 		rc = TPM_CALL(t, Esys_NV_DefineSpace(t->esys, ESYS_TR_RH_OWNER, session, ESYS_TR_NONE, ESYS_TR_NONE, &value,
 		                                     &pub, &index));
@@ -176,11 +175,18 @@ enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, stru
 
 /* Whatever else lies in our range of handles is somebody else's: with this policy nobody but imagate defines one,
  * and a key of ours can only hang on one that has it. */
-static enum outcome is_ours(struct tpm *t, ESYS_TR nv, bool *ret, struct why *why)
+static enum outcome is_ours(struct tpm *t, uint32_t index, bool *ret, struct why *why)
 {
+	ESYS_TR nv = ESYS_TR_NONE;
 	TPM2B_NV_PUBLIC *pub = NULL;
-	TSS2_RC rc = TPM_CALL(t, Esys_NV_ReadPublic(t->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL));
+	enum outcome o = find(t, index, &nv, why);
+	TSS2_RC rc;
 
+	*ret = false;
+	if (o != OUTCOME_OK)
+		return o;
+	rc = TPM_CALL(t, Esys_NV_ReadPublic(t->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL));
+	forget(t, &nv);
 	*ret = rc == TSS2_RC_SUCCESS && pub->nvPublic.authPolicy.size == any_branch.size &&
 	       !memcmp(pub->nvPublic.authPolicy.buffer, any_branch.buffer, any_branch.size);
 	Esys_Free(pub);
@@ -191,14 +197,11 @@ static enum outcome lock_index(struct tpm *t, uint32_t index, struct why *why)
 {
 	ESYS_TR nv = ESYS_TR_NONE, session = ESYS_TR_NONE;
 	enum outcome o = find(t, index, &nv, why);
-	bool ours = false;
 	TSS2_RC rc;
 
 	if (o == OUTCOME_OK)
-		o = is_ours(t, nv, &ours, why);
-	if (o == OUTCOME_OK && ours)
 		o = permit(t, MAY_LOCK, &session, why);
-	if (o != OUTCOME_OK || !ours)
+	if (o != OUTCOME_OK)
 		return forget(t, &nv), o;
 	rc = TPM_CALL(t, Esys_NV_ReadLock(t->esys, nv, nv, session, ESYS_TR_NONE, ESYS_TR_NONE));
 	tpm_flush(t, &session);
@@ -206,24 +209,39 @@ static enum outcome lock_index(struct tpm *t, uint32_t index, struct why *why)
 	return rc == TSS2_RC_SUCCESS ? OUTCOME_OK : tpm_failed(why, rc, "Esys_NV_ReadLock", "counter");
 }
 
-/* Found by asking the TPM, not the seal: a damaged file must not leave the door open. */
-enum outcome tpm_door_close(struct tpm *t, struct why *why)
+enum outcome tpm_counters(struct tpm *t, uint32_t *ret, size_t max, size_t *ret_count, struct why *why)
 {
 	TPMS_CAPABILITY_DATA *got = NULL;
 	TPMI_YES_NO more;
 	enum outcome o = OUTCOME_OK;
 	TSS2_RC rc = TPM_CALL(t, Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-	                                            HANDLE_FIRST, HANDLES, &more, &got));
+	                                            HANDLE_FIRST, TPM_COUNTERS_MAX, &more, &got));
 
+	*ret_count = 0;
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_failed(why, rc, "Esys_GetCapability", "counters");
-	for (UINT32 i = 0; o == OUTCOME_OK && i < got->data.handles.count; i++) {
+	for (UINT32 i = 0; o == OUTCOME_OK && i < got->data.handles.count && *ret_count < max; i++) {
 		uint32_t index = got->data.handles.handle[i];
+		bool ours = false;
 
-		if (index < HANDLE_FIRST + HANDLES)
-			o = lock_index(t, index, why);
+		if (index < HANDLE_FIRST + TPM_COUNTERS_MAX)
+			o = is_ours(t, index, &ours, why);
+		if (o == OUTCOME_OK && ours)
+			ret[(*ret_count)++] = index;
 	}
 	Esys_Free(got);
+	return o;
+}
+
+/* Found by asking the TPM, not the seal: a damaged file must not leave the door open. */
+enum outcome tpm_door_close(struct tpm *t, struct why *why)
+{
+	uint32_t index[TPM_COUNTERS_MAX];
+	size_t n = 0;
+	enum outcome o = tpm_counters(t, index, TPM_COUNTERS_MAX, &n, why);
+
+	for (size_t i = 0; o == OUTCOME_OK && i < n; i++)
+		o = lock_index(t, index[i], why);
 	return o;
 }
 

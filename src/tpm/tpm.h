@@ -42,6 +42,10 @@ enum outcome tpm_counter_undefine(struct tpm *t, uint32_t index, struct why *why
 enum outcome tpm_counter_increment(struct tpm *t, uint32_t index, const struct secret *auth, struct why *why);
 /* REFUSED behind the closed door; ABSENT: there is no such index. */
 enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, struct why *why);
+/* Every counter of our kind that this TPM holds, whoever made it; at most max. */
+enum outcome tpm_counters(struct tpm *t, uint32_t *ret, size_t max, size_t *ret_count, struct why *why);
+#define TPM_COUNTERS_MAX 64
+
 /* Nothing that depends on a counter of ours unseals any more until the TPM is reset: every index of
  * ours is locked, others are left alone. Closing twice is OK, and so is a TPM that has none. */
 enum outcome tpm_door_close(struct tpm *t, struct why *why);

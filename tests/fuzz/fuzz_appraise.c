@@ -71,12 +71,12 @@ static void check_good(const struct appraise_input *in, enum label_state s)
 	     in->evm != EVM_STATUS_NO_XATTRS);
 	MUST(!in->algos || (in->algos >> in->algo & 1));
 	if (hash)
-		MUST(!n.signature && in->content == PROOF_GOOD && !(in->demands & RULE_VERITY) &&
+		MUST(!n.signature && proven(in->content) && !(in->demands & RULE_VERITY) &&
 		     (!(in->demands & RULE_IMASIG) || immutable) && !((in->mask & MASK_WRITE) && immutable));
 	else
 		MUST(n.signature && proven(in->signature) && !(in->mask & MASK_WRITE));
 	if (s == LABEL_STATE_GOOD)
-		MUST((hash || in->signature == PROOF_GOOD) && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
+		MUST((hash ? in->content : in->signature) == PROOF_GOOD && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
 }
 
 /* What judges may look at of security.ima is what caches keep of it. */
@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.hmac = (enum proof)(h[1] & 3), .signature = (enum proof)(h[1] >> 2 & 3) };
 	struct appraise_input in = { .mask = h[2] & 15, .no_xattrs = h[2] & 16, .no_algo = h[2] & 32, .no_verity = h[2] & 64,
 		.ima = ima, .signature = (enum proof)(h[3] & 3), .algos = h[4] | (uint32_t)h[5] << 16, .evm = evm_judge(&e),
-		.algo = appraise_algo(&ima, OTHERWISE) };
+		.algo = appraise_algo(&ima, OTHERWISE, HASH_COUNT) };
 
 	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++)
 		in.demands |= h[6] >> i & 1 ? demands[i] : 0;

@@ -27,6 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	(void)evidence_parse((const char *)data, size, &e);
-	(void)evidence_clean((const char *)data, size);
+	(void)evidence_clean((const char *)data, size, "b");
 	return 0;
 }

@@ -4,7 +4,7 @@ set -u
 make=${1:-make}
 b=${BUILD:-build}
 allow='memcpy memset memcmp memmove memchr memmem strlen strnlen strcmp strncmp strchr strrchr strstr
-strspn strcspn strcpy snprintf vsnprintf __snprintf_chk __vsnprintf_chk __memcpy_chk __memset_chk
+strspn strcspn strpbrk strcpy snprintf vsnprintf __snprintf_chk __vsnprintf_chk __memcpy_chk __memset_chk
 __memmove_chk bcmp __stack_chk_fail _GLOBAL_OFFSET_TABLE_'
 objs=$(for f in src/core/*.c; do echo "$b/obj/core/$(basename "$f" .c).o"; done)
 $make --no-print-directory $objs >/dev/null || { echo "[  FAILED  ] purity"; exit 1; }

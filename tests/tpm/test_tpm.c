@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/secret.h"
+#include "tpm/context.h"
 #include "tpm/tpm.h"
 
 #include <poll.h>
@@ -331,6 +332,42 @@ static void test_foreign_index(void **state)
 	chip_stop(&c);
 }
 
+/* Every counter of our kind, and no other index of the range. */
+static void test_counters(void **state)
+{
+	TPM2B_NV_PUBLIC other = { .nvPublic = { .nvIndex = 0x01810005, .nameAlg = TPM2_ALG_SHA256, .dataSize = 8,
+	                                        .attributes = TPMA_NV_OWNERWRITE | TPMA_NV_OWNERREAD } };
+	const TPM2B_AUTH none = { 0 };
+	struct chip c;
+	struct secret auth = { .len = COUNTER_AUTH_LEN };
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint32_t first = 0, second = 0, list[TPM_COUNTERS_MAX];
+	ESYS_TR index;
+	size_t n = 9;
+
+	(void)state;
+	chip_boot(&c);
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_counters(t, list, TPM_COUNTERS_MAX, &n, &why), OUTCOME_OK);
+		assert_int_equal(n, 0);
+		assert_int_equal(tpm_counter_define(t, &auth, &first, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_define(t, &auth, &second, &why), OUTCOME_OK);
+		assert_int_equal(tpm_door_close(t, &why), OUTCOME_OK); /* locked ones count */
+		assert_int_equal(Esys_NV_DefineSpace(t->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &none,
+		                                     &other, &index), TSS2_RC_SUCCESS);
+		assert_int_equal(tpm_counters(t, list, TPM_COUNTERS_MAX, &n, &why), OUTCOME_OK);
+		assert_int_equal(n, 2);
+		assert_true(list[0] == first && list[1] == second);
+		assert_int_equal(tpm_counters(t, list, 1, &n, &why), OUTCOME_OK);
+		assert_int_equal(n, 1);
+		assert_int_equal(tpm_counter_undefine(t, first, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counters(t, list, TPM_COUNTERS_MAX, &n, &why), OUTCOME_OK);
+		assert_true(n == 1 && list[0] == second);
+	}
+	chip_stop(&c);
+}
+
 /* Behind the closed door: no unsealing, by anybody; counting and sealing go on; a reset opens it. */
 static void test_door(void **state)
 {
@@ -564,7 +601,7 @@ int main(void)
 		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),
+		cmocka_unit_test(test_counters), cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),
 		cmocka_unit_test(test_other_values),
 	};
 

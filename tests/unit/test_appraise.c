@@ -89,11 +89,11 @@ static const struct {
 	{ "signed-file-written", { .mask = MASK_WRITE, .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_NO_KEY_IMMUTABLE } },
 	{ "invalid-signature", { .mask = MASK_WRITE, .ima = V2, .signature = PROOF_BAD } },
 	/* keys that are not at hand: not verified, and that is said */
-	{ "not verified: its key is not at hand", { .ima = V2, .signature = PROOF_NO_KEY } },
-	{ "not verified: its key is not at hand", { .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_NO_KEY } },
+	{ "not verified: its key or its hash algorithm is not at hand", { .ima = V2, .signature = PROOF_NO_KEY } },
+	{ "not verified: its key or its hash algorithm is not at hand", { .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_NO_KEY } },
 	{ "invalid-hash", { .ima = SHA256_HASH, .content = PROOF_BAD, .evm = EVM_STATUS_NO_KEY } },
 	{ "IMA-signature-required", { .demands = RULE_IMASIG, .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_NO_KEY } },
-	{ "not verified: its key is not at hand",
+	{ "not verified: its key or its hash algorithm is not at hand",
 	  { .demands = RULE_IMASIG, .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_NO_KEY_IMMUTABLE } },
 };
 
@@ -376,8 +376,8 @@ static void test_algo(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(algos); i++)
-		if (appraise_algo(&algos[i].x, 99) != algos[i].algo)
-			fail_msg("row %zu: %d", i, appraise_algo(&algos[i].x, 99));
+		if (appraise_algo(&algos[i].x, 99, HASH_COUNT) != algos[i].algo)
+			fail_msg("row %zu: %d", i, appraise_algo(&algos[i].x, 99, HASH_COUNT));
 }
 
 static const struct {

@@ -19,6 +19,9 @@ static const struct {
 	{ "[key]\nsource = file\nfile = /k\nevm-key = /b\n[gate]\nstage = fix\n", -1, NULL },
 	{ "[policy]\nfile = /p\nmeasure = /q\n[key]\nseal = /s\n", -1, NULL },
 	{ "[recovery]\nkey-absent = degrade\nkey-refused = degrade\npreflight = degrade\npolicy = degrade\n", -1, NULL },
+	{ "[catalogue]\ndir = /c\nx509 = /x\nrevoked = 12\n", -1, NULL },
+	{ "[catalogue]\nrevoked = 10000\n", 2, "0 to 9999" },
+	{ "[catalogue]\ndir = catalogues\n", 2, "absolute" },
 	{ "[gate]\nstage = tall\n", 2, "off, measure, fix, audit, enforce" },
 	{ "[gate]\n\nstop = reboot\n", 3, "rescue, poweroff" },
 	{ "[gate]\nstage = fix\nstage = fix\n", 3, "twice" },
@@ -73,6 +76,9 @@ static void test_defaults(void **state)
 	assert_int_equal(c.pcrs.mask, 0x95);
 	assert_int_equal(c.on_key_refused, ON_FAILURE_STOP);
 	assert_int_equal(c.tpm_wait, 10);
+	assert_string_equal(c.catalogues, "/etc/imagate/catalogues");
+	assert_string_equal(c.x509_catalogue, "/etc/imagate/x509-catalogue");
+	assert_int_equal(c.revoked, 0);
 	/* the floor follows the stage, whichever comes first */
 	assert_int_equal(ini_config("f", "[gate]\nstage = audit\n", &c, &why), OUTCOME_OK);
 	assert_int_equal(c.floor, STAGE_AUDIT);
@@ -107,7 +113,7 @@ static void test_odd_bytes(void **state)
 
 static const char *const keys[] = {
 	"stage", "floor", "stop", "preflight", "wait", "pcrs", "source", "seal", "x509-evm", "x509-ima", "file",
-	"evm-key", "measure", "x509", "fallback-to", "key-absent", "key-refused", "policy",
+	"evm-key", "dir", "revoked", "measure", "x509", "fallback-to", "key-absent", "key-refused", "policy",
 };
 
 static void test_example_and_manual(void **state)

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "kernel/facts.h"
+#include "kernel/mounts.h"
 #include "kernel/probe.h"
 
 #include <fcntl.h>
@@ -170,6 +171,40 @@ static void test_probe(void **state)
 	assert_string_equal(name, "id:0123abcd");
 }
 
+/* The host's disks, once each; nothing that cannot hold programs, nothing that is seen already. */
+static void test_mounts(void **state)
+{
+	static const char *const want[] = { "/", "/opt", "/whole", "/data", "/mnt/with blank", "/logs", "/new", "/snap/x" };
+	static struct mounts m;
+
+	(void)state;
+	assert_true(mounts_local(dir, &m) < 0);
+	assert_int_equal(mkdirat(dir, "proc/self", 0700), 0);
+	put("proc/self/mountinfo",
+	    "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+	    "23 22 0:21 / /proc rw,nosuid,nodev,noexec - proc proc rw\n"
+	    "24 22 0:5 / /dev rw,nosuid shared:2 - devtmpfs udev rw\n"
+	    "25 22 0:25 / /run rw shared:3 - tmpfs tmpfs rw\n"
+	    "26 22 254:1 / /opt rw,nodev,relatime shared:4 - xfs /dev/vdb rw\n"
+	    "27 22 254:2 / /home rw,nosuid,nodev,noexec shared:5 - ext4 /dev/vdc rw\n"
+	    "27 22 254:5 /sub /bound rw shared:5 - ext4 /dev/vdg rw\n"
+	    "27 22 254:5 / /whole rw shared:5 - ext4 /dev/vdg rw\n"
+	    "28 22 254:0 /srv/a /srv/b rw shared:1 - ext4 /dev/vda rw\n"
+	    "29 22 0:40 /@home /data rw shared:6 - btrfs /dev/vdd rw\n"
+	    "30 22 0:40 / /mnt/with\\040blank rw shared:6 - btrfs /dev/vdd rw\n"
+	    "31 22 0:40 /@log /logs rw shared:6 - btrfs /dev/vdd rw\n"
+	    "32 22 254:3 / /boot/efi rw shared:7 - vfat /dev/vde rw\n"
+	    "33 22 0:41 / /net rw shared:8 - nfs server:/x rw\n"
+	    "34 22 254:4 / /new rw shared:9 - bcachefs /dev/vdf rw\n"
+	    "35 22 0:42 / /weird rw shared:9 - weirdfs none rw\n"
+	    "36 22 7:1 / /snap/x ro shared:9 - squashfs /dev/loop1 ro\n"
+	    "nonsense\n");
+	assert_int_equal(mounts_local(dir, &m), 0);
+	assert_int_equal(m.count, ROWS(want));
+	for (size_t i = 0; i < ROWS(want); i++)
+		assert_string_equal(m.path[i], want[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +212,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_secure_boot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mounts, setup, teardown),
 		cmocka_unit_test(test_probe),
 	};
 

@@ -83,24 +83,55 @@ static void test_bless(void **state)
 {
 	struct rollout r = { .stage = STAGE_AUDIT, .trial = STAGE_ENFORCE, .tries = 1 };
 	struct config c;
-	bool raise;
 
 	(void)state;
 	config_defaults(&c);
-	rollout_bless(&r, STAGE_AUDIT, &c, &raise); /* it fell back: no blessing */
+	/* it fell back: no blessing */
+	assert_int_equal(rollout_bless(&r, STAGE_AUDIT, STAGE_FIX, true, &c), BLESSING_NONE);
 	assert_int_equal(r.blessed, 0);
 	for (unsigned i = 1; i < 3; i++) {
-		rollout_bless(&r, STAGE_ENFORCE, &c, &raise);
-		assert_false(raise);
+		assert_int_equal(rollout_bless(&r, STAGE_ENFORCE, STAGE_FIX, true, &c), BLESSING_COUNTED);
 		assert_int_equal(r.blessed, i);
 		assert_int_equal(r.tries, 3); /* a good boot refills them */
 	}
-	rollout_bless(&r, STAGE_ENFORCE, &c, &raise);
-	assert_true(raise);
+	assert_int_equal(rollout_bless(&r, STAGE_ENFORCE, STAGE_FIX, true, &c), BLESSING_RAISE);
 	assert_int_equal(r.stage, STAGE_ENFORCE);
 	assert_int_equal(r.trial, STAGE_UNSET);
-	rollout_bless(&r, STAGE_ENFORCE, &c, &raise);
-	assert_false(raise);
+	assert_int_equal(rollout_bless(&r, STAGE_ENFORCE, STAGE_FIX, true, &c), BLESSING_NONE);
+	/* the request could not be stored: one more boot, and all tries for it */
+	rollout_bless_again(&r, STAGE_ENFORCE, STAGE_AUDIT, &c);
+	assert_true(r.stage == STAGE_AUDIT && r.trial == STAGE_ENFORCE && r.tries == 3 && r.blessed == 2);
+	/* certificates only: no floor, and the trial is over all the same */
+	assert_int_equal(rollout_bless(&r, STAGE_ENFORCE, STAGE_UNSET, false, &c), BLESSING_NO_FLOOR);
+	assert_true(r.stage == STAGE_ENFORCE && r.trial == STAGE_UNSET && r.tries == 0);
+	r = (struct rollout){ .stage = STAGE_AUDIT, .trial = STAGE_ENFORCE, .tries = 1, .blessed = 2 };
+	assert_int_equal(rollout_bless(&r, STAGE_ENFORCE, STAGE_ENFORCE, true, &c), BLESSING_NO_FLOOR);
+}
+
+/* A trial that used up its tries is begun anew by who asks, and by nobody else. */
+static void test_promote(void **state)
+{
+	const struct promotion to_audit = { .to = STAGE_AUDIT, .allowed = true };
+	const struct promotion to_enforce = { .to = STAGE_ENFORCE, .allowed = true, .trial = true };
+	struct rollout r = { .stage = STAGE_FIX };
+	struct config c;
+
+	(void)state;
+	config_defaults(&c);
+	assert_int_equal(rollout_promote(&r, &to_audit, STAGE_FIX, false, &c), PROMOTING_DONE);
+	assert_true(r.stage == STAGE_AUDIT && r.trial == STAGE_UNSET && !rollout_fell_back(&r, STAGE_AUDIT));
+	assert_int_equal(rollout_promote(&r, &to_enforce, STAGE_AUDIT, false, &c), PROMOTING_DONE);
+	assert_true(r.stage == STAGE_AUDIT && r.trial == STAGE_ENFORCE && r.tries == 3);
+	assert_int_equal(rollout_promote(&r, &to_enforce, STAGE_AUDIT, true, &c), PROMOTING_ON_TRIAL);
+	assert_false(rollout_fell_back(&r, STAGE_AUDIT));
+	r.tries = 0;
+	r.blessed = 1;
+	assert_true(rollout_fell_back(&r, STAGE_AUDIT));
+	assert_false(rollout_fell_back(&r, STAGE_ENFORCE)); /* its last try runs */
+	assert_int_equal(rollout_promote(&r, &to_enforce, STAGE_AUDIT, false, &c), PROMOTING_FELL_BACK);
+	assert_true(r.trial == STAGE_ENFORCE && r.tries == 0);
+	assert_int_equal(rollout_promote(&r, &to_enforce, STAGE_AUDIT, true, &c), PROMOTING_AGAIN);
+	assert_true(r.trial == STAGE_ENFORCE && r.tries == 3 && r.blessed == 0);
 }
 
 /* What GRUB could not write, the gate does; what it wrote, nobody does twice. */
@@ -135,36 +166,65 @@ static void test_catch_up(void **state)
 	}
 }
 
+#define CLEAN(id) "boot=" id " stage=audit denials=0 lost=0 good=yes finished=yes\n"
+
 static const struct {
 	const char *text;
 	unsigned clean;
+	const char *running;
 } evidence[] = {
-	{ "", 0 },
-	{ "boot=a stage=audit denials=0 lost=0 good=yes\n", 1 },
-	{ "boot=a stage=audit denials=0 lost=0 good=no\n", 0 },
-	{ "boot=a stage=audit denials=1 lost=0 good=yes\n", 0 },
-	{ "boot=a stage=audit denials=0 lost=1 good=yes\n", 0 },
-	{ "boot=a stage=audit denials=0 lost=0 good=yes\nboot=b stage=fix denials=9 lost=0 good=yes\n"
-	  "boot=c stage=audit denials=0 lost=0 good=yes\n", 2 },
-	{ "boot=a stage=audit denials=0 lost=0 good=yes\nboot=b stage=audit denials=2 lost=0 good=yes\n"
-	  "boot=c stage=audit denials=0 lost=0 good=yes\n", 1 },
-	{ "boot=a stage=audit denials=0 lost=0 good=yes\nnonsense\n", 0 },
-	{ "boot=a stage=audit denials=0 lost=0 good=yes more\n", 0 },
-	{ "boot=a stage=audit denials=-1 lost=0 good=yes\n", 0 },
+	{ "", 0, NULL },
+	{ CLEAN("a"), 1, NULL },
+	{ "boot=a stage=audit denials=0 lost=0 good=no finished=yes\n", 0, NULL },
+	{ "boot=a stage=audit denials=0 lost=0 good=yes finished=no\n", 0, NULL },
+	{ "boot=a stage=audit denials=1 lost=0 good=yes finished=yes first=\"/x\"\n", 0, NULL },
+	{ "boot=a stage=audit denials=0 lost=1 good=yes finished=yes\n", 0, NULL },
+	{ CLEAN("a") "boot=b stage=fix denials=9 lost=0 good=yes finished=no\n" CLEAN("c"), 2, NULL },
+	{ CLEAN("a") "boot=b stage=audit denials=2 lost=0 good=yes finished=yes\n" CLEAN("c"), 1, NULL },
+	{ CLEAN("a") "boot=b stage=audit denials=0 lost=0 good=yes finished=no\n" CLEAN("c"), 1, NULL }, /* killed */
+	{ CLEAN("a") "nonsense\n", 0, NULL },
+	{ "boot=a stage=audit denials=0 lost=0 good=yes\n", 0, NULL }, /* of a version that did not know the end */
+	{ "boot=a stage=audit denials=0 lost=0 good=yes finished=maybe\n", 0, NULL },
+	{ "boot=a stage=audit denials=0 lost=0 good=yes finished=yes more\n", 0, NULL },
+	{ "boot=a stage=audit denials=0 lost=0 good=yes finished=yes first=x more\n", 0, NULL },
+	{ "boot=a stage=audit denials=-1 lost=0 good=yes finished=yes\n", 0, NULL },
+	/* the boot that runs neither counts nor breaks the row, unless it has shown something */
+	{ CLEAN("a") "boot=b stage=audit denials=0 lost=0 good=yes finished=no\n", 1, "b" },
+	{ CLEAN("a") "boot=b stage=audit denials=3 lost=0 good=yes finished=no\n", 0, "b" },
+	{ CLEAN("a") "boot=b stage=audit denials=0 lost=1 good=yes finished=no\n", 0, "b" },
+	{ CLEAN("a") "boot=b stage=audit denials=0 lost=0 good=yes finished=no\n", 0, "c" },
+	{ CLEAN("a"), 0, "a" },
 };
 
 static void test_evidence(void **state)
 {
-	struct boot_evidence e = { .boot = "0f", .stage = STAGE_AUDIT, .denials = 3, .lost = 1, .good = true }, back;
+	struct boot_evidence e = { .boot = "0f", .stage = STAGE_AUDIT, .denials = 3, .lost = 1, .good = true, .first = "\"/usr/bin/x\"" };
+	struct boot_evidence back;
 	char line[EVIDENCE_LINE];
 	size_t n;
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(evidence); i++)
-		assert_int_equal(evidence_clean(evidence[i].text, strlen(evidence[i].text)), evidence[i].clean);
+		if (evidence_clean(evidence[i].text, strlen(evidence[i].text), evidence[i].running) != evidence[i].clean)
+			fail_msg("row %zu: %s", i, evidence[i].text);
 	n = evidence_format(&e, line, sizeof(line));
 	assert_true(n > 0 && evidence_parse(line, n - 1, &back));
 	assert_memory_equal(&back, &e, sizeof(e));
+	evidence_words(&e, line, sizeof(line));
+	assert_string_equal(line, "not clean: 3 would-be denials, first \"/usr/bin/x\"");
+	e = (struct boot_evidence){ .good = true, .finished = true };
+	evidence_words(&e, line, sizeof(line));
+	assert_string_equal(line, "clean");
+	e.finished = false;
+	evidence_words(&e, line, sizeof(line));
+	assert_non_null(strstr(line, "killed"));
+	/* the longest line fits */
+	memset(e.boot, 'b', sizeof(e.boot) - 1);
+	memset(e.first, 'f', sizeof(e.first) - 1);
+	e.stage = STAGE_ENFORCE;
+	e.denials = e.lost = 999999999;
+	n = evidence_format(&e, line, sizeof(line));
+	assert_true(n > 0 && evidence_parse(line, n - 1, &back));
 }
 
 static void test_next(void **state)
@@ -227,7 +287,7 @@ static void test_audit_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grubenv),  cmocka_unit_test(test_rollout_block), cmocka_unit_test(test_bless), cmocka_unit_test(test_catch_up),
+		cmocka_unit_test(test_grubenv),  cmocka_unit_test(test_rollout_block), cmocka_unit_test(test_bless), cmocka_unit_test(test_promote), cmocka_unit_test(test_catch_up),
 		cmocka_unit_test(test_evidence), cmocka_unit_test(test_next), cmocka_unit_test(test_audit_records),
 	};
 

@@ -93,7 +93,7 @@ static void test_detached(void **state)
 	size_t len, forged_len;
 
 	(void)state;
-	assert_int_equal(detached_sign(at("trust/ec.key"), at("trust/ec.der"), policy, sizeof(policy) - 1, &sig, &len, &why), OUTCOME_OK);
+	assert_int_equal(detached_sign(&(struct signer_wish){ at("trust/ec.key"), at("trust/ec.der"), NULL }, policy, sizeof(policy) - 1, &sig, &len, &why), OUTCOME_OK);
 	assert_int_equal(verify("trust", policy, sizeof(policy) - 1, sig, len), OUTCOME_OK);
 	assert_int_equal(verify("nobody", policy, sizeof(policy) - 1, sig, len), OUTCOME_REFUSED);
 	for (size_t i = 0; i < sizeof(policy) - 1; i++) {
@@ -105,14 +105,14 @@ static void test_detached(void **state)
 	for (size_t cut = 0; cut < len; cut += 7)
 		assert_int_equal(verify("trust", policy, sizeof(policy) - 1, sig, cut), OUTCOME_REFUSED);
 	/* by a key of his own, under the same key identifier */
-	assert_int_equal(detached_sign(at("other.key"), at("other.der"), policy, sizeof(policy) - 1, &forged, &forged_len, &why), OUTCOME_OK);
+	assert_int_equal(detached_sign(&(struct signer_wish){ at("other.key"), at("other.der"), NULL }, policy, sizeof(policy) - 1, &forged, &forged_len, &why), OUTCOME_OK);
 	assert_int_equal(verify("trust", policy, sizeof(policy) - 1, forged, forged_len), OUTCOME_REFUSED);
 	free(sig);
 	free(forged);
 	/* a key and another's certificate; none at all */
-	assert_int_equal(detached_sign(at("other.key"), at("rsa.der"), policy, 4, &sig, &len, &why), OUTCOME_REFUSED);
-	assert_int_equal(detached_sign(at("rsa.der"), at("rsa.der"), policy, 4, &sig, &len, &why), OUTCOME_REFUSED);
-	assert_int_equal(detached_sign(at("none"), at("rsa.der"), policy, 4, &sig, &len, &why), OUTCOME_BROKEN);
+	assert_int_equal(detached_sign(&(struct signer_wish){ at("other.key"), at("rsa.der"), NULL }, policy, 4, &sig, &len, &why), OUTCOME_REFUSED);
+	assert_int_equal(detached_sign(&(struct signer_wish){ at("rsa.der"), at("rsa.der"), NULL }, policy, 4, &sig, &len, &why), OUTCOME_REFUSED);
+	assert_int_equal(detached_sign(&(struct signer_wish){ at("none"), at("rsa.der"), NULL }, policy, 4, &sig, &len, &why), OUTCOME_BROKEN);
 }
 
 static const struct {
@@ -152,7 +152,7 @@ static void test_labels(void **state)
 {
 	static const char *const names[] = { "rsa", "other" };
 	static const int algos[] = { HASH_SHA1, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
-	uint8_t digest[64] = { 1, 2, 3 }, label[SIGNATURE_LABEL_MAX];
+	uint8_t digest[64] = { 1, 2, 3 }, label[MAKER_LABEL_MAX];
 	struct why why = { 0 };
 	size_t len;
 
@@ -172,7 +172,7 @@ static void test_labels(void **state)
 		(void)fclose(f);
 		assert_int_equal(keyset_add(k, RING_IMA, cert, bytes, n, &why), OUTCOME_OK);
 		assert_int_equal(prover_open(k, &p, &why), OUTCOME_OK);
-		assert_int_equal(signer_open(at(key), at(cert), &s, &why), OUTCOME_OK);
+		assert_int_equal(signer_open(&(struct signer_wish){ at(key), at(cert), NULL }, &s, &why), OUTCOME_OK);
 		for (size_t a = 0; a < ROWS(algos); a++) {
 			size_t size = hash_algo_size(algos[a]);
 			struct xattr x = { label, 0 };

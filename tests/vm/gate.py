@@ -14,7 +14,11 @@ import machine as m
 from golden import conf, golden, lsm_for
 
 ENFORCE = "ima_appraise=enforce "
-RECORD = 'echo "--- record"; cat /run/imagate/record; echo "--- end"\n'
+# what the journal says of a stop, where it ends
+STOP_ENTRY = """journalctl --no-pager -o verbose MESSAGE_ID=7bf2afcfbc874797b80ca241ba80085b | sed -n 's/^ *IMAGATE_CAUSE=/journal-cause=/p'"""
+RECORD = """echo "--- record"; cat /run/imagate/record; echo "--- end"
+if [ -e /etc/initrd-release ]; then journalctl --sync; %s; fi
+""" % STOP_ENTRY
 KERNEL_STATE = (RECORD + """
 echo "evm=$(cat /sys/kernel/security/integrity/evm/evm)"
 [ -e /sys/kernel/security/integrity/ima/policy ] && echo policy-file=there || echo policy-file=gone
@@ -47,6 +51,10 @@ def boot(kernel, work, cmdline=ENFORCE, files=None, seal=True, tpm=True, disk=No
                      **kw).run()
 
 
+def in_journal(r, cause):
+    check(r, r.value("journal-cause") == cause, "the journal has no entry of a stop for " + cause)
+
+
 def stopped(r, cause):
     rec = record(r)
     check(r, rec.get("verdict") == "stop", "the verdict is not stop")
@@ -55,6 +63,7 @@ def stopped(r, cause):
     check(r, HOST_UP not in r.console, "the real root was started")
     check(r, r.value("evm") == "0", "EVM is on")
     check(r, "imagate: STOPPED" in r.console, "the console does not say STOPPED")
+    in_journal(r, cause)
 
 
 def went_on(r, verdict, cause):
@@ -208,6 +217,7 @@ def tamper_init(kernel, work):
     r = boot(kernel, work, disk=disk)
     rec = record(r)
     check(r, rec.get("verdict") == "stop" and rec.get("cause") == "preflight", "not stopped by the proof")
+    in_journal(r, "preflight")
     check(r, r.value("where") == "initramfs" and HOST_UP not in r.console, "the real root was started")
     # the console's copy is rate-limited; the audit group's is not
     check(r, re.search(r"cause=invalid-HMAC .*libseccomp", r.console) or int(r.value("audit-denials")) > 0,
@@ -517,13 +527,27 @@ def x509(kernel, work):
     return r
 
 
+ON_TRIAL = """
+cat >/etc/imagate/imagate.conf <<'END'
+%sEND
+mkdir -p /boot/grub; grub-editenv /boot/grub/grubenv create
+grub-editenv /boot/grub/grubenv set imagate_stage=fix imagate_trial=audit imagate_tries=1
+rm -f /run/imagate/blessed; imagate bless 2>&1; echo "bless-rc=$?"
+grub-editenv /boot/grub/grubenv list | sed s/^/then-/
+"""
+
+
 def x509_only(kernel, work):
-    """certificates alone, in audit: the policy first, then EVM; both keyrings pinned; no TPM is asked"""
+    """certificates alone, in audit: the policy first, then EVM; both keyrings pinned; no TPM is asked; a trial can be blessed"""
     good = make_signer(work, "good")
+    certificates = conf(stage="audit", key="source = none\nx509-evm = /etc/imagate/x509-evm",
+                        rollout="blessings = 1")
     r = boot(kernel, work, cmdline="ima_appraise=log imagate.stage=audit", tpm=False, seal=False,
-             files={"etc/imagate/x509-evm/good.der": good[1]},
-             config=conf(stage="audit", key="source = none\nx509-evm = /etc/imagate/x509-evm"))
+             files={"etc/imagate/x509-evm/good.der": good[1]}, script=KERNEL_STATE + ON_TRIAL % certificates,
+             config=certificates)
     went_on(r, "admit", "none")
+    check(r, r.value("bless-rc") == "0" and "no floor is raised" in r.agent, "the trial cannot be blessed without a TPM")
+    check(r, r.value("then-imagate_stage") == "audit" and r.value("then-imagate_trial") is None, "the trial is not over")
     check(r, r.value("evm") == "2", "EVM is not on with certificates alone")
     check(r, "in '_evm' keyring" in r.console and "in '_ima' keyring" in r.console, "not pinned")
     return r
@@ -642,7 +666,7 @@ def chain(kernel, work):
 
     def go(line, note, script=KERNEL_STATE, **more):
         return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script=script, keep=True,
-                         firmware=grub(note)).run()
+                         firmware=grub(note), timeout=600).run()  # in fix everything is labelled
     r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
     check(r, r.value("seal-rc") == "0", "imagate seal failed")
     files["etc/imagate/seal.pem"] = r.block("seal")

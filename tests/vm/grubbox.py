@@ -85,15 +85,22 @@ class GrubBox(Box):
         vm = m.Machine(self.kernel, overlay=dict(files, **(more or {})))
         put(self.disk, "/boot/initrd.img-" + self.kernel, vm._initrd(self.work))
 
+    def write(self, path, text):
+        """A file of the root, offline."""
+        name = os.path.join(self.work, "offline")
+        with open(name, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        put(self.disk, path, name)
+
     def edit_grub(self, word):
-        """One more word on every kernel line of grub.cfg."""
-        cfg = os.path.join(self.work, "grub.cfg")
-        m.sh("debugfs", "-R", "dump /boot/grub/grub.cfg " + cfg, self.disk)
-        with open(cfg) as f:
-            text = re.sub(r"^(\s*linux\s.*)$", r"\1 " + word, f.read(), flags=re.M)
-        with open(cfg, "w") as f:
-            f.write(text)
-        put(self.disk, "/boot/grub/grub.cfg", cfg)
+        """One more word on every kernel line of grub.cfg, as update-grub made it."""
+        self.write("/boot/grub/grub.cfg", re.sub(r"^(\s*linux\s.*)$", r"\1 " + word, self.setup.block("grubcfg"), flags=re.M)
+                   if word else self.setup.block("grubcfg"))
+
+    def grubenv(self, **words):
+        """GRUB's environment block, offline, with these words and no others."""
+        text = "# GRUB Environment Block\n" + "".join("%s=%s\n" % w for w in words.items())
+        self.write("/boot/grub/grubenv", text.ljust(1024, "#"))
 
     def boot(self, script="", **kw):
         return m.Machine(self.kernel, disk=self.disk, tpm=self.tpm, script=script, keep=True, firmware=self._firmware,

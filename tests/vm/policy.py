@@ -7,9 +7,11 @@ import re
 import subprocess
 
 import machine as m
+import policyboot
 from gate import check
 from golden import lsm_for
 
+BARE = True  # no system is booted
 IMAGATE = os.path.join(m.REPO, "build", "imagate")
 RULES = int(os.environ.get("POLICY_RULES", "120000" if os.environ.get("LONG") else "24000"))
 CHUNK = 1000  # what one policy may have
@@ -173,4 +175,4 @@ def language(kernel, work):
 
 
 BOTH, NEW = ("6.1.", "6.12."), ("6.12.",)
-CASES = [("policy-language", language, BOTH)]
+CASES = [("policy-language", language, BOTH)] + policyboot.CASES

@@ -7,7 +7,7 @@ import shutil
 
 import machine as m
 from box import Box
-from gate import KERNEL_STATE, check, record, went_on
+from gate import ENFORCE, KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
 from recovery import SEAL_FILE
 
@@ -105,7 +105,96 @@ def recover(kernel, work):
         # the initramfs has the old one; what is on the root is newer, or the same
         r = comes_up(box, "cut %d" % n)
         return "up, generation " + record(r)["generation"]
-    return each_cut(box, lambda n: box.boot("echo %s | " % box.recovery + in_host("imagate recover", n)), after, 8)
+    r = each_cut(box, lambda n: box.boot("echo %s | " % box.recovery + in_host("imagate recover", n) + 'echo "recover-rc=$?"\n'),
+                 after, 8)
+    check(r, r.value("recover-rc") == "0", "not recovered without a cut")
+    # the one before, where the new one is not in the way: it is dead
+    box.boot(KERNEL_STATE + "rm /etc/imagate/seal.pem*; sync\n")
+    r = box.boot()
+    stopped(r, "key-refused")
+    return r
+
+
+BLOCK = 'echo "--- env"; grub-editenv /boot/grub/grubenv list; echo "--- end"\n'
+# nothing but the command that is cut is to write
+ALONE = " systemd.mask=imagate-bless.service"
+
+
+def block(r):
+    """GRUB's block, which must be whole."""
+    env = dict(line.split("=", 1) for line in r.block("env").splitlines() if "=" in line)
+    check(r, env.get("saved_entry") == "1", "GRUB's block is damaged")
+    return env
+
+
+def with_block(kernel, work, words, config=None, script=""):
+    box = Box(kernel, work, config)
+    r = box.boot(KERNEL_STATE + "mkdir -p /boot/grub /var/lib/imagate; grub-editenv /boot/grub/grubenv create\n"
+                 "grub-editenv /boot/grub/grubenv set saved_entry=1 %s; echo env-rc=$?\n%ssync\n" % (words, script), cmdline=ENFORCE + ALONE)
+    check(r, r.value("env-rc") == "0", "no block")
+    return box
+
+
+def comes_up_with(box, n):
+    """As comes_up(), once, and what GRUB's block says then."""
+    r = box.boot(KERNEL_STATE + BLOCK, cmdline=ENFORCE + ALONE)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1", "cut %d: the key is lost" % n)
+    return r, block(r)
+
+
+CLEAN = "".join("boot=00000000-0000-0000-0000-00000000000%d stage=audit denials=0 lost=0 good=yes\n" % n for n in range(3))
+
+
+def promote(kernel, work):
+    """cut at each change of state of imagate stage promote: up, in the stage that it was or on trial in the next one"""
+    box = with_block(kernel, work, "imagate_stage=audit", script="cat >/var/lib/imagate/evidence <<'END'\n%sEND\n" % CLEAN)
+
+    def after(n):
+        r, env = comes_up_with(box, n)
+        check(r, env["imagate_stage"] == "audit" and env.get("imagate_trial", "enforce") == "enforce", "cut %d: %r" % (n, env))
+        return "up, trial: %s" % env.get("imagate_trial", "none")
+    r = each_cut(box, lambda n: box.boot(in_host("imagate stage promote", n) + 'echo "promote-rc=$?"\n' + BLOCK,
+                                         cmdline="ima_appraise=log imagate.stage=audit" + ALONE), after, 1)
+    check(r, r.value("promote-rc") == "0" and block(r).get("imagate_trial") == "enforce", "not promoted without a cut")
+    return r
+
+
+def ask_permit(kernel, work):
+    """cut at each change of state of imagate permit fix: up, and the permit is there whole or not at all, and works once"""
+    box = with_block(kernel, work, "imagate_stage=enforce", conf(floor="enforce"))
+    fix = "ima_appraise=fix imagate.stage=fix"
+
+    def after(n):
+        r, env = comes_up_with(box, n)
+        first = record(box.boot(cmdline=fix)).get("verdict")
+        r = box.boot(cmdline=fix)
+        stopped(r, "below-floor")
+        check(r, first in ("admit", "stop") and (first == "admit" or "imagate_once" not in env), "cut %d: once without a permit" % n)
+        r, _ = comes_up_with(box, n)
+        return "up; once=%s, the permit then: %s" % (env.get("imagate_once", ""), first)
+    r = each_cut(box, lambda n: box.boot(in_host("imagate permit fix", n) + 'echo "permit-rc=$?"\n', cmdline=ENFORCE + ALONE), after, 3)
+    check(r, r.value("permit-rc") == "0", "no permit without a cut")
+    return r
+
+
+def bless(kernel, work):
+    """cut at each change of state of the imagate bless that ends a trial: up, and no trial is over without the floor"""
+    box = with_block(kernel, work, "imagate_stage=audit imagate_trial=enforce imagate_tries=2 imagate_blessed=2",
+                     script="echo 1 >/etc/imagate/reboots\n")
+
+    def after(n):
+        r, env = comes_up_with(box, n)
+        over = "imagate_trial" not in env
+        check(r, env["imagate_stage"] == ("enforce" if over else "audit"), "cut %d: %r" % (n, env))
+        check(r, not over or record(r)["floor"] == "enforce", "cut %d: the trial is over, and the floor did not rise" % n)
+        floor = record(r)["floor"]
+        comes_up_with(box, n)
+        return "up; %s, floor %s" % ("the trial is over" if over else "on trial", floor)
+    r = each_cut(box, lambda n: box.boot(in_host("imagate bless", n) + 'echo "bless-rc=$?"\n' + BLOCK,
+                                         cmdline=ENFORCE + "imagate.trial=1" + ALONE), after, 5)
+    check(r, r.value("bless-rc") == "0" and "imagate_trial" not in block(r), "not blessed without a cut")
+    return r
 
 
 def seal(kernel, work):
@@ -127,4 +216,7 @@ def seal(kernel, work):
 
 NEW = ("6.12.",)
 CASES = [("power-raise", raise_floor, NEW)]
-LONG = [("power-permit", use_permit, NEW), ("power-recover", recover, NEW), ("power-seal", seal, NEW)]
+LONG = [
+    ("power-promote", promote, NEW), ("power-ask-permit", ask_permit, NEW), ("power-bless", bless, NEW),
+    ("power-permit", use_permit, NEW), ("power-recover", recover, NEW), ("power-seal", seal, NEW),
+]

@@ -1,11 +1,14 @@
 """Cases of recovery: what happens when the key is refused, who may do what about it, and what an attacker gets."""
 
+import os
 import re
+import shutil
 
 import machine as m
 from box import Box
 from gate import EXTEND_UNIT, HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
 from golden import conf
+from grubbox import GrubBox
 
 ASK = conf(recovery="ask = yes")
 PROMPT = r"recovery key"
@@ -125,7 +128,13 @@ for n in 16 17; do
   imagate seal --config /run/seal.conf --output /run/seal.pem >/run/seal.txt 2>&1; echo "seal-$n=$?"
   grep -o "sha256 PCR $n" /run/seal.txt | sed "s/^/named-$n=/"
 done
-[ "$before" = "$(tpm2_getcap handles-nv-index)" ] && [ ! -e /run/seal.pem ] && echo unchanged=yes
+imagate seal --output /run/seal.pem >/dev/full 2>/run/full.txt; echo "full-rc=$?"; cat /run/full.txt
+[ "$before" = "$(tpm2_getcap handles-nv-index)" ] && [ ! -e /run/seal.pem ] && [ ! -e /run/seal.pem.new ] && echo unchanged=yes
+imagate status | sed 's/^/status: /'
+# a root that nobody knows the UUID of
+mkdir /run/empty; mount --bind /run/empty /run/udev/data
+imagate seal --output /run/seal.pem >/run/seal.txt; echo "nameless-rc=$?"
+tail -n1 /run/seal.txt | sed s/^/last=/; sed 's/^/nameless: /' /run/seal.txt; imagate status | sed 's/^/nameless: /'
 """
 
 
@@ -136,12 +145,20 @@ def unseal_as_root(kernel, work):
     check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
     for n in ("16", "17"):
         check(r, r.value("seal-" + n) == "3" and r.value("named-" + n) == "sha256 PCR " + n, "sealed to PCR %s, which nobody extended" % n)
+    check(r, r.value("full-rc") == "3" and "could not be shown" in r.agent, "sealed with a key that nobody saw")
     check(r, r.value("unchanged") == "yes", "a refused seal left something behind")
+    check(r, "boot-chain  no  bound to sha256:0,2,4,7: under GRUB these cover neither command line nor initramfs" in r.agent,
+          "status does not say what the binding leaves open")
+    check(r, re.search(r"^status: root +yes .*UUID", r.agent, re.M), "status: root")
+    check(r, r.value("nameless-rc") == "0" and r.value("last") == "sealed", "the last line of seal is not 'sealed'")
+    check(r, "nameless: Binding: plain. These PCRs do not cover the kernel command line" in r.agent, "seal: binding")
+    check(r, "nameless: The root file system has no UUID" in r.agent and re.search(r"^nameless: root +no ", r.agent, re.M),
+          "nobody says that the root is not bound")
     return r
 
 
 def permit(kernel, work):
-    """floor enforce: fix gets no key; a permit gives it once; used, copied, replayed or forged it gives nothing"""
+    """floor enforce: fix gets no key; a permit gives it once; used, copied, replayed, forged or withdrawn it gives nothing"""
     fix = "ima_appraise=fix imagate.stage=fix"
     box = Box(kernel, work, conf(floor="enforce"))
     asked = KERNEL_STATE + """
@@ -151,6 +168,11 @@ echo "--- request"; cat /etc/imagate/request; echo "--- end"
 
     def put(text):
         return KERNEL_STATE + "cat >/etc/imagate/request <<'END'\n%sEND\nsync\n" % text + SEAL_FILE
+
+    def offline(text):
+        """The same, by who has the disk."""
+        return (KERNEL_STATE + "mount -o remount,rw /sysroot; cat >/sysroot/etc/imagate/request <<'END'\n%sEND\n" % text +
+                "mount -o remount,ro /sysroot\n")
     r = box.boot(cmdline=fix)
     stopped(r, "below-floor")
     check(r, record(r)["step.unseal"] == "blocked" and record(r)["step.door"] == "ok", "asked for the key, or an open door")
@@ -161,21 +183,137 @@ echo "--- request"; cat /etc/imagate/request; echo "--- end"
     # a forged one: the right generation, another Mac
     forged = re.sub(r"Mac: (.)", lambda x: "Mac: " + ("1" if x.group(1) == "0" else "0"), request)
     box.boot(script=put(forged))
-    r = box.boot(cmdline=fix)
+    r = box.boot(cmdline=fix, script=offline(request))
     stopped(r, "below-floor")
     check(r, "Mac is not" in r.console, "nobody says that it was forged")
-    box.boot(script=put(request))
     r = box.boot(cmdline=fix)
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1" and record(r)["authority"] == "permit", "the permit gives no key")
     check(r, record(r)["step.ratchet"] == "ok", "it was not used up")
-    # again, with the file put back: its generation is over
-    r = box.boot(script=put(request))
+    # again, with the file put back: its generation is over. Another one is asked for, kept and withdrawn
+    r = box.boot(script=asked + "imagate permit --withdraw; echo withdraw-rc=$?\n")
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1", "the next generation does not unseal")
-    r = box.boot(cmdline=fix)
-    stopped(r, "below-floor")
-    check(r, "another generation" in r.console, "nobody says that it is a replay")
+    check(r, r.value("permit-rc") == "0" and r.value("withdraw-rc") == "0", "it could not be withdrawn")
+    kept = r.block("request")
+    r = box.boot(script=put(request))
+    went_on(r, "admit", "none")
+    check(r, record(r)["step.ratchet"] == "ok", "the boot after it was withdrawn does not count up")
+    for _ in (request, kept):
+        r = box.boot(cmdline=fix, script=offline(kept))
+        stopped(r, "below-floor")
+        check(r, "another generation" in r.console, "nobody says that it is a replay")
+    return r
+
+
+def cleared(kernel, work):
+    """the TPM cleared: the boot asks and says why, the recovery key boots, recover seals anew, and the next boot is by itself"""
+    box = Box(kernel, work, ASK)
+    r = box.boot(script=KERNEL_STATE + "tpm2_clear -c l; echo clear-rc=$?\n")
+    went_on(r, "admit", "none")
+    check(r, r.value("clear-rc") == "0", "the TPM was not cleared")
+    r = box.boot(answers=[(PROMPT + ":", box.recovery + "\n")], script=KERNEL_STATE + recover(box))
+    went_on(r, "admit", "none")
+    check(r, "The TPM refused the EVM key" in r.console and "or it is another TPM" in r.console, "nobody says why it is asked for")
+    check(r, record(r)["authority"] == "recovery-key" and r.value("evm") == "1", "the recovery key does not boot")
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    r = box.boot(seal=r.block("seal"), config=conf())
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["authority"] == "none", "the next boot is not by itself")
+    return r
+
+
+ENTRY = """grub-editenv /boot/grub/grubenv set next_entry='imagate: another stage, this boot only>imagate: %s'; echo "entry-rc=$?"
+"""
+LINE = 'echo "cmdline=$(cat /proc/cmdline)"\n'
+ENV = 'echo "--- env"; grub-editenv /boot/grub/grubenv list; echo "--- end"\n'
+
+
+def mend(box):
+    """What the rescue shell tells one to do."""
+    return [(r"type the recovery key[\s\S]*recovery key:", box.recovery + "\n"),
+            (r"Leaving the shell reboots[\s\S]*# ", "mount -o remount,rw /sysroot; imagate recover --root /sysroot; echo recover-\"rc\"=$?\n"),
+            (r"recovery key:", box.recovery + "\n"),
+            (r"recover-rc=\d+[\s\S]*# ", "imagate stage --root /sysroot set audit; echo set-\"rc\"=$?; mount -o remount,ro /sysroot; exit\n")]
+
+
+def menu(kernel, work):
+    """GRUB's menu: a refused key falls back to audit by itself; the entry for fix; the one for rescue, and in it recover and stage set"""
+    text = conf(recovery="key-refused = fallback\nfallback-to = audit")
+    box = GrubBox(kernel, work, text)
+    lines = re.findall(r"^\s*linux\s.*$", box.setup.block("grubcfg"), re.M)
+    check(box.setup, lines and all("$imagate_args" in line for line in lines), "an entry without the stage")
+    r = box.boot()
+    check(r, "imagate: STOPPED (key-refused)" in r.console and HOST_UP not in r.console, "not stopped")
+    check(r, "the next boot asks for the stage audit, once" in r.console and "rebooting in ten seconds" in r.console, "no fall-back")
+    r = box.boot(KERNEL_STATE + LINE + ENV + recover(box) + ENTRY % "fix (labels get written)")
+    went_on(r, "degraded", "key-refused")
+    check(r, record(r)["stage"] == "audit" and "ima_appraise=log" in r.value("cmdline"), "the next boot is not in audit")
+    check(r, "imagate_once=audit" not in r.block("env") and r.value("recover-rc") == "0", "audit more than once, or not recovered")
+    r = box.boot(KERNEL_STATE + LINE + ENTRY % "rescue shell in the initramfs (recovery key)")
+    went_on(r, "admit", "none")
+    check(r, record(r)["stage"] == "fix" and "ima_appraise=fix" in r.value("cmdline") and r.value("evm") == "1",
+          "the entry for fix is not fix")
+    # the tests' agent would end the boot before the rescue does
+    box.initramfs_is(text, more={"usr/lib/systemd/system/emergency.target.d/agent.conf": "[Unit]\n"})
+    r = box.boot(answers=mend(box))
+    check(r, "imagate stopped this boot: Rescue was asked for" in r.console and HOST_UP not in r.console, "no rescue")
+    check(r, "recover-rc=0" in r.console and "set-rc=0" in r.console, "recover or stage set failed in the rescue shell")
+    r = box.boot(KERNEL_STATE + LINE)
+    went_on(r, "admit", "none")
+    check(r, record(r)["stage"] == "audit" and "ima_appraise=log" in r.value("cmdline"), "not the stage that was set")
+    check(r, r.value("evm") == "1" and record(r)["authority"] == "none", "the seal made in the rescue shell does not unseal")
+    return r
+
+
+LATE_UNIT = """[Unit]
+DefaultDependencies=no
+Before=imagate-gate.service
+[Service]
+Type=oneshot
+ExecStart=/bin/rm /dev/tpmrm0
+"""
+# the TPM comes when the host is up
+LATE = KERNEL_STATE + """
+[ -e /dev/tpmrm0 ] && echo early=yes
+imagate status | grep door
+mknod /dev/tpmrm0 c $(tr : ' ' </sys/class/tpmrm/tpmrm0/dev)
+sleep 3
+/usr/lib/imagate/unseal-attack /etc/imagate/seal.pem
+journalctl -b -u imagate-watch --no-pager -o cat
+imagate status | grep door | sed 's/^/then: /'
+"""
+
+
+def late_tpm(kernel, work):
+    """a TPM that comes after the gate had stopped waiting: the host closes the door at once, and says so"""
+    r = Box(kernel, work, conf(tpm="wait = 1")).boot(cmdline="ima_appraise=log imagate.stage=audit", script=LATE,
+                                                     files=initrd_unit("late.service", LATE_UNIT))
+    went_on(r, "degraded", "key-absent")
+    check(r, record(r)["step.door"] == "absent" and r.value("early") is None, "the TPM was there")
+    check(r, re.search(r"slot 0: refused .*door", r.agent), "root could unseal")
+    check(r, "it is closed now" in r.agent and re.search(r"^then: door +yes .*closed by the host", r.agent, re.M), "nobody says so")
+    return r
+
+
+def leftover(kernel, work):
+    """power cut between the new seal's rename and the end of the old counter: the next blessing ends it, and the old blob"""
+    box = Box(kernel, work)
+    box.save("saved")
+    tpm, disk = box.tpm, box.disk
+    r = box.boot("echo %s | LD_PRELOAD=/usr/lib/imagate/cut.so CUT_AT=0 imagate recover >/dev/null 2>/run/points; cat /run/points\n"
+                 % box.recovery)
+    at = re.search(r"cut-point (\d+): NV_UndefineSpace", r.agent)
+    check(r, at, "the old counter was not undefined")
+    shutil.copy(os.path.join(work, "saved", "disk"), disk)
+    shutil.rmtree(tpm)
+    shutil.copytree(os.path.join(work, "saved", "tpm"), tpm)
+    r = box.boot("echo %s | LD_PRELOAD=/usr/lib/imagate/cut.so CUT_AT=%s imagate recover\n" % (box.recovery, at.group(1)))
+    check(r, "POWER CUT at " + at.group(1) in r.console + r.agent, "no power cut")
+    count = "systemctl start imagate-bless.service; tpm2_getcap handles-nv-index | grep -c 0x | sed s/^/counters=/\n"
+    r = box.boot("systemctl stop imagate-bless.service\n" + KERNEL_STATE + count)
+    went_on(r, "admit", "none")
+    check(r, r.value("counters") == "1", "the old counter is still there")
     return r
 
 
@@ -184,4 +322,6 @@ CASES = [
     ("recovery-ask", ask, BOTH), ("recovery-other-tpm", other_tpm, NEW), ("recovery-rescue", rescue, NEW),
     ("recovery-bounded", bounded, NEW), ("recovery-poweroff", poweroff, NEW),
     ("attack-unseal-as-root", unseal_as_root, NEW), ("attack-permit", permit, NEW),
+    ("attack-late-tpm", late_tpm, NEW), ("power-leftover", leftover, NEW),
+    ("recovery-cleared", cleared, NEW), ("recovery-menu", menu, NEW),
 ]

@@ -1,0 +1,19 @@
+/* 'imagate label' with --root, --write, --sign and the like: labels written by us, not by the kernel in fix. */
+#ifndef IMAGATE_CLI_LABELWRITE_H
+#define IMAGATE_CLI_LABELWRITE_H
+
+#include "cli/judging.h"
+
+struct labelwrite_wish {
+	struct judging_wish judging; /* policy, and EVM's key */
+	const char *root;
+	char **paths;                /* below the root; none: all of it */
+	const char *hash;
+	const char *key[MAKER_KEYS], *cert[MAKER_KEYS]; /* NULL: no signatures */
+	unsigned threads;            /* 0: several for each processor */
+	bool all, dry_run, json, from_catalogue;
+};
+
+int labelwrite(const struct labelwrite_wish *w);
+
+#endif

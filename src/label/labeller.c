@@ -1,0 +1,444 @@
+#include "label/labeller.h"
+
+#include "base/file.h"
+#include "label/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define HEAD (64 * 1024)
+#define TYPE_HMAC 2
+#define TYPE_SIGNATURE 3
+#define TYPE_DIGEST_NG 4
+#define TYPE_PORTABLE 5
+#define DIGEST_MAX 64
+
+struct worker {
+	struct labeller *l;
+	struct walk **walk;
+	const struct maker *maker;
+	struct inode_fs fs;
+	struct labeller_bad *bad;
+	size_t bad_count, bad_room;
+	bool refused; /* nothing of this kind can be written here */
+	uint8_t head[HEAD];
+	uint8_t ima[MAKER_LABEL_MAX], evm[MAKER_LABEL_MAX]; /* as they are to be */
+	uint8_t is[EVM_XATTRS][EXAMINE_XATTR_MAX];          /* as they are, and these two: */
+	uint8_t ima_is[EXAMINE_XATTR_MAX], evm_is[EXAMINE_XATTR_MAX];
+};
+
+/* A file that is being labelled. */
+struct job {
+	int fd;
+	const char *path;
+	struct inode inode;
+	size_t head_len;
+	struct xattr ima, evm; /* into the worker's buffers */
+	bool changed;
+};
+
+static void add_bad(struct worker *w, const char *path, const char *reason)
+{
+	struct labeller_bad *bigger;
+
+	if (w->bad_count == w->bad_room) {
+		bigger = realloc(w->bad, (w->bad_room ? w->bad_room * 2 : 64) * sizeof(*bigger));
+		if (!bigger) {
+			walk_stop(*w->walk, ENOMEM, "label", path);
+			return;
+		}
+		w->bad = bigger;
+		w->bad_room = w->bad_room ? w->bad_room * 2 : 64;
+	}
+	w->bad[w->bad_count] = (struct labeller_bad){ strdup(path), reason };
+	if (w->bad[w->bad_count].path)
+		w->bad_count++;
+	else
+		walk_stop(*w->walk, ENOMEM, "label", path);
+}
+
+/* -- in scope? ---------------------------------------------------------------------------- */
+
+static bool may_be_code(const struct job *j, const char *name)
+{
+	return (j->inode.mode & 0111) || strstr(name, ".so") || strstr(j->path, "/lib/modules/") ||
+	       strstr(j->path, "/lib/firmware/") || strstr(j->path, "/boot/");
+}
+
+static bool appraised(const struct worker *w, const struct job *j)
+{
+	const struct examine_about *a = w->l->about;
+	const struct evidence_file found = { .is_elf = j->head_len >= 4 && !memcmp(w->head, "\177ELF", 4) };
+	unsigned scope = examine_scope(j->path, &j->inode, &found);
+	struct match_file file;
+
+	inode_match_file(&j->inode, &file);
+	for (unsigned i = 0; hook_at(i); i++) {
+		const struct hook *h = hook_at(i);
+		const struct match_event event = { h->func, h->mask, &file, a->cred, NULL };
+		struct match m;
+
+		if (!(scope >> i & 1))
+			continue;
+		policy_match(a->rules, a->rules_count, &event, &m);
+		if (m.appraises)
+			return true;
+	}
+	return false;
+}
+
+/* Could a rule appraise what is only opened? Then every file must be looked at, not code alone. */
+static bool reads_matter(const struct labeller *l)
+{
+	for (size_t i = 0; i < l->about->rules_count; i++) {
+		const struct rule *r = &l->about->rules[i];
+
+		if (r->action == ACT_APPRAISE && (r->func == FUNC_NONE || r->func == FUNC_FILE_CHECK))
+			return true;
+	}
+	return l->all;
+}
+
+/* -- what the labels are to be -------------------------------------------------------------- */
+
+static ssize_t get(int fd, const char *name, uint8_t *buf)
+{
+	ssize_t n = fgetxattr(fd, name, buf, EXAMINE_XATTR_MAX);
+
+	return n < 0 && errno == ENODATA ? 0 : n;
+}
+
+/* The digest is in hand: a label that says it already stays, and a signature that proves it. */
+static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *digest, size_t len, struct why *why)
+{
+	const struct maker *m = w->maker;
+	struct xattr is = { w->ima_is, 0 };
+	ssize_t n = get(j->fd, "security.ima", w->ima_is);
+	size_t size;
+	enum outcome o;
+
+	if (n < 0) {
+		why_set(why, WHY_ERRNO, errno, "read security.ima of", j->path);
+		return OUTCOME_BROKEN;
+	}
+	is.len = (size_t)n;
+	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == TYPE_SIGNATURE && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
+	                        : is.len && is.p[0] == TYPE_SIGNATURE) {
+		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more */
+		return OUTCOME_OK;
+	}
+	if (m->signs[MAKER_IMA]) {
+		o = m->sign(m->state, MAKER_IMA, TYPE_SIGNATURE, digest, len, w->ima, &size, why);
+		if (o != OUTCOME_OK)
+			return o;
+	} else {
+		w->ima[0] = TYPE_DIGEST_NG;
+		w->ima[1] = (uint8_t)m->algo;
+		memcpy(w->ima + 2, digest, len);
+		size = len + 2;
+	}
+	j->ima = (struct xattr){ w->ima, size };
+	j->changed = is.len != size || memcmp(is.p, w->ima, size) != 0;
+	return OUTCOME_OK;
+}
+
+/* The values that EVM's label is over, with security.ima as it is going to be. */
+static bool values_of(struct worker *w, const struct job *j, struct xattr values[static EVM_XATTRS])
+{
+	for (size_t i = 0; i < EVM_XATTRS; i++) {
+		const char *name = evm_xattr_at(i)->name;
+		ssize_t n;
+
+		if (!strcmp(name, "security.ima")) {
+			values[i] = j->ima;
+			continue;
+		}
+		n = get(j->fd, name, w->is[i]);
+		if (n < 0 && errno != EOPNOTSUPP)
+			return false;
+		values[i] = n > 0 ? (struct xattr){ w->is[i], (size_t)n } : (struct xattr){ NULL, 0 };
+	}
+	return true;
+}
+
+static enum outcome want_portable(struct worker *w, struct job *j, const struct evm_message *msg, const struct xattr *is,
+                                  struct why *why)
+{
+	const struct maker *m = w->maker;
+	uint8_t digest[DIGEST_MAX];
+	size_t len, size;
+	enum outcome o = m->parts(m->state, msg->part, msg->count, digest, sizeof(digest), &len, why);
+
+	if (o != OUTCOME_OK)
+		return o;
+	if (is->len && is->p[0] == TYPE_PORTABLE && m->signed_by_us(m->state, MAKER_EVM, is, digest, len)) {
+		j->evm = *is;
+		return OUTCOME_OK;
+	}
+	o = m->sign(m->state, MAKER_EVM, TYPE_PORTABLE, digest, len, w->evm, &size, why);
+	j->evm = (struct xattr){ w->evm, size };
+	return o;
+}
+
+static enum outcome want_evm(struct worker *w, struct job *j, bool *ret_changed, struct why *why)
+{
+	const struct maker *m = w->maker;
+	const struct evm_inode about = { j->inode.ino, j->inode.generation, j->inode.uid, j->inode.gid, j->inode.mode, j->inode.fs->uuid };
+	struct xattr values[EVM_XATTRS], is;
+	struct evm_message msg;
+	enum outcome o;
+	ssize_t n;
+
+	*ret_changed = false;
+	if (!m->signs[MAKER_EVM] && !m->macs)
+		return OUTCOME_OK;
+	if (!values_of(w, j, values) || (n = get(j->fd, "security.evm", w->evm_is)) < 0) {
+		why_set(why, WHY_ERRNO, errno, "read labels of", j->path);
+		return OUTCOME_BROKEN;
+	}
+	is = (struct xattr){ w->evm_is, (size_t)n };
+	evm_message(values, &about, m->signs[MAKER_EVM] ? TYPE_PORTABLE : TYPE_HMAC, &msg);
+	if (m->signs[MAKER_EVM]) {
+		o = want_portable(w, j, &msg, &is, why);
+	} else {
+		w->evm[0] = TYPE_HMAC;
+		o = m->mac(m->state, msg.part, msg.count, w->evm + 1, why);
+		j->evm = (struct xattr){ w->evm, 1 + EVM_HMAC_LEN };
+	}
+	*ret_changed = j->evm.len != is.len || (is.len && memcmp(j->evm.p, is.p, is.len) != 0);
+	return o;
+}
+
+/* -- writing -------------------------------------------------------------------------------- */
+
+static const char *reason_of(int fd, int error)
+{
+	int flags = 0;
+
+	switch (error) {
+	case EPERM:
+		if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+			return "immutable or append-only: chattr -ia, label, chattr +i";
+		return "the kernel does not let the label be changed: EVM is on, and this file's is not valid (label it in the fix stage)";
+	case EROFS: return "read-only file system";
+	case ENOSPC:
+	case EDQUOT: return "no room for the label: the disk is full";
+	case EACCES: return "the kernel refuses this label: a hash algorithm that it does not have, or that its policy forbids";
+	case EOPNOTSUPP: return "the file system takes no labels";
+	case E2BIG: return "the file system takes no labels of this size";
+	default: return "the label could not be written";
+	}
+}
+
+static int set(const struct job *j, const char *name, const struct xattr *x)
+{
+	return fsetxattr(j->fd, name, x->p, x->len, 0) < 0 ? errno : 0;
+}
+
+/* Where EVM is on, a file without any label may get its portable signature first, and then what that is over. */
+static int write_labels(const struct job *j, bool ima, bool evm)
+{
+	int error = ima ? set(j, "security.ima", &j->ima) : 0;
+	bool evm_first = error == EPERM && evm && j->evm.p[0] == TYPE_PORTABLE;
+
+	if (evm && (error == 0 || evm_first)) {
+		int e = set(j, "security.evm", &j->evm);
+
+		if (e)
+			return e;
+	}
+	return evm_first ? set(j, "security.ima", &j->ima) : error;
+}
+
+/* One answer for all: no use to go on. */
+static bool stops_all(struct worker *w, const struct job *j, int error, bool hmac)
+{
+	if (error == EROFS)
+		walk_stop(*w->walk, error, "write labels", "this file system is mounted read-only");
+	else if (error == EOPNOTSUPP)
+		walk_stop(*w->walk, error, "write labels", "this file system takes none (ext4, xfs, btrfs and f2fs do)");
+	else if (error == EPERM && hmac && !strcmp(reason_of(j->fd, error), reason_of(-1, EPERM)))
+		walk_stop(*w->walk, error, "write HMACs",
+		          "this machine's kernel has EVM and takes none from programs: sign instead (--evm-sign), let the fix stage "
+		          "write them, or do it where EVM is not built in");
+	else
+		return false;
+	w->refused = true;
+	return true;
+}
+
+static void finish(struct worker *w, const struct job *j, bool evm_changed)
+{
+	struct labeller *l = w->l;
+	int error;
+
+	if (!j->changed && !evm_changed) {
+		l->kept++;
+		return;
+	}
+	error = l->dry_run ? 0 : write_labels(j, j->changed, evm_changed);
+	if (error == 0)
+		l->labelled++;
+	else if (!stops_all(w, j, error, evm_changed && j->evm.p[0] == TYPE_HMAC))
+		add_bad(w, j->path, reason_of(j->fd, error));
+}
+
+/* -- one file ------------------------------------------------------------------------------- */
+
+static int open_file(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM) /* not ours: no O_NOATIME */
+		fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd;
+}
+
+/* Changed while we read it: its label would be wrong. The next run finds it. */
+static bool stood_still(struct worker *w, const struct job *j)
+{
+	struct inode now;
+
+	return inode_read(j->fd, &w->fs, &now) == 0 && now.size == j->inode.size && now.ctime.tv_sec == j->inode.ctime.tv_sec &&
+	       now.ctime.tv_nsec == j->inode.ctime.tv_nsec;
+}
+
+static void label_file(struct worker *w, struct job *j)
+{
+	struct labeller *l = w->l;
+	uint8_t digest[DIGEST_MAX];
+	struct why why = { 0 };
+	bool evm_changed = false;
+	size_t len;
+	enum outcome o = w->maker->digest(w->maker->state, w->head, j->head_len, j->head_len < HEAD ? -1 : j->fd, digest,
+	                                  sizeof(digest), &len, &why);
+
+	l->bytes += j->inode.size;
+	if (o == OUTCOME_OK && l->proven && !l->proven(j->path, digest, len, l->proven_arg)) {
+		l->unproven++;
+		return;
+	}
+	if (o == OUTCOME_OK)
+		o = want_ima(w, j, digest, len, &why);
+	if (o == OUTCOME_OK)
+		o = want_evm(w, j, &evm_changed, &why);
+	if (o != OUTCOME_OK)
+		add_bad(w, j->path, "it could not be read, or its label not be made");
+	else if (!stood_still(w, j))
+		add_bad(w, j->path, "it changes while it is read: label it once it is at rest");
+	else
+		finish(w, j, evm_changed);
+}
+
+static void visit(void *worker, int dir, const char *name, const char *path)
+{
+	struct worker *w = worker;
+	CLEAN_FD fd = open_file(dir, name);
+	struct job j = { .fd = fd, .path = path };
+	ssize_t n;
+	int r;
+
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+		return; /* gone or changed meanwhile */
+	r = fd < 0 ? -errno : inode_read(fd, &w->fs, &j.inode);
+	if (r == -EINVAL)
+		return; /* no regular file */
+	w->l->files++;
+	if (r < 0) {
+		add_bad(w, path, "it cannot be opened");
+		return;
+	}
+	if (!may_be_code(&j, name) && !reads_matter(w->l)) {
+		w->l->skipped++;
+		return;
+	}
+	n = pread(fd, w->head, HEAD, 0);
+	if (n < 0) {
+		add_bad(w, path, "it cannot be read");
+		return;
+	}
+	j.head_len = (size_t)n;
+	if (w->l->all || appraised(w, &j))
+		label_file(w, &j);
+	else
+		w->l->skipped++;
+}
+
+static void unreadable(void *worker, const char *path, int error)
+{
+	(void)error;
+	add_bad(worker, path, "the directory cannot be read");
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct labeller_bad *)a)->path, ((const struct labeller_bad *)b)->path);
+}
+
+/* Everything that the workers have goes into one. */
+static bool join(struct labeller *l, struct worker **workers, bool *ret_refused)
+{
+	size_t bad = 0;
+
+	for (unsigned i = 0; i < l->threads; i++)
+		bad += workers[i]->bad_count;
+	l->bad = calloc(bad + 1, sizeof(*l->bad));
+	for (unsigned i = 0; l->bad && i < l->threads; i++) {
+		struct worker *w = workers[i];
+
+		if (w->bad_count)
+			memcpy(l->bad + l->bad_count, w->bad, w->bad_count * sizeof(*w->bad));
+		l->bad_count += w->bad_count;
+		*ret_refused |= w->refused;
+	}
+	if (l->bad)
+		qsort(l->bad, l->bad_count, sizeof(*l->bad), by_path);
+	return l->bad;
+}
+
+enum outcome labeller_run(int root, struct labeller *l, struct why *why)
+{
+	struct worker **workers = calloc(l->threads, sizeof(*workers));
+	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable };
+	struct walk *walk = NULL;
+	bool ok = workers, refused = false;
+	enum outcome o = OUTCOME_BROKEN;
+
+	for (unsigned i = 0; ok && i < l->threads; i++) {
+		workers[i] = calloc(1, sizeof(**workers));
+		ok = workers[i];
+		if (ok) {
+			workers[i]->l = l;
+			workers[i]->walk = &walk;
+			workers[i]->maker = &l->makers[i];
+		}
+	}
+	if (ok)
+		o = walk_run(root, &about, &walk, why);
+	if (!ok || !join(l, workers, &refused)) {
+		why_set(why, WHY_ERRNO, ENOMEM, "label", "/");
+		o = OUTCOME_BROKEN;
+	}
+	for (unsigned i = 0; workers && i < l->threads; i++) {
+		free(workers[i] ? workers[i]->bad : NULL);
+		free(workers[i]);
+	}
+	free(workers);
+	return refused ? OUTCOME_REFUSED : o;
+}
+
+void labeller_free(struct labeller *l)
+{
+	for (size_t i = 0; i < l->bad_count; i++)
+		free(l->bad[i].path);
+	free(l->bad);
+	l->bad = NULL;
+	l->bad_count = 0;
+}
