@@ -35,7 +35,7 @@ export DEBIAN_FRONTEND=noninteractive
 mount -o remount,rw /
 hello 2>/dev/null; echo "before=$?"
 ls -i /usr/bin/dash | sed 's/ .*//; s/^/dash-before=/'
-apt-get install -y --no-download /root/hello.deb >/run/apt.txt 2>&1; echo "install=$?"
+apt-get install -y /root/hello.deb >/run/apt.txt 2>&1; echo "install=$?"
 hello >/dev/null; echo "hello=$?"
 dpkg -i /root/dash.deb /root/libseccomp2.deb >>/run/apt.txt 2>&1; echo "replace=$?"
 ls -i /usr/bin/dash | sed 's/ .*//; s/^/dash-after=/'
