@@ -82,7 +82,8 @@ static struct json_object *to_json(const struct boot *b)
 	return o;
 }
 
-static int rehearse(const struct wish *w, struct json_object **ret)
+/* configured: whether the configuration was read; without it nothing says by which policy to judge files. */
+static int rehearse(const struct wish *w, struct json_object **ret, bool *configured)
 {
 	static struct boot b;
 	enum verdict v;
@@ -104,6 +105,7 @@ static int rehearse(const struct wish *w, struct json_object **ret)
 	else
 		print_text(&b);
 	v = b.record.decision.verdict;
+	*configured = b.record.evidence.outcome[STEP_CONFIG] == OUTCOME_OK;
 	boot_end(&b);
 	return v == VERDICT_ADMIT ? IMAGATE_OK : IMAGATE_NOT_ADMITTED;
 }
@@ -121,8 +123,13 @@ static int check_files(const struct wish *w, struct json_object **ret)
 static int check(const struct wish *w)
 {
 	struct json_object *boot = NULL, *files = NULL;
-	int r = w->boot ? rehearse(w, &boot) : IMAGATE_OK, f = w->files ? check_files(w, &files) : IMAGATE_OK;
+	bool configured = true;
+	int r = w->boot ? rehearse(w, &boot, &configured) : IMAGATE_OK, f = IMAGATE_OK;
 
+	if (w->files && configured)
+		f = check_files(w, &files);
+	else if (w->files)
+		log_error("the files were not judged: without the configuration there is no policy to judge them by");
 	if (w->json) {
 		struct json_object *o = boot ? boot : json_object_new_object();
 

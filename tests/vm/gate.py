@@ -595,7 +595,7 @@ def admin(kernel, work):
     check(r, rc("help") == "rc=0", "help")
     check(r, rc("seal-again") == "rc=2" and "--force" in r.block("seal-again"), "seal does not refuse to overwrite")
     check(r, rc("badconf") == "rc=1" and "/etc/passwd" in r.block("badconf"), "bad configuration")
-    check(r, rc("noconf") == "rc=1", "missing configuration")
+    check(r, rc("noconf") == "rc=1" and "files were not judged" in r.block("noconf"), "missing configuration")
     check(r, rc("usage") == "rc=2", "usage")
     check(r, rc("full") == "rc=3" and "no space" in r.block("full"), "full disk")
     check(r, rc("readonly") == "rc=3" and "read-only" in r.block("readonly"), "read-only disk")
