@@ -1,6 +1,7 @@
 """One virtual machine: QEMU (q35, TCG, tpm-tis) with a swtpm of its own, disks that are thrown
 away, a script it runs once it is up, and what came out of both serial lines."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -32,6 +33,23 @@ def sh(*args, **kw):
     if r.returncode != 0:
         raise Failure("%s: exit %d\n%s" % (" ".join(args), r.returncode, r.stdout))
     return r.stdout
+
+
+cache_lock = None
+
+
+def images(what):
+    """images/build WHAT. From here to this process's end the cache is its own: another run would build the images
+    anew under its machines."""
+    global cache_lock
+    os.makedirs(CACHE, exist_ok=True)
+    cache_lock = open(os.path.join(CACHE, "lock"), "w")
+    try:
+        fcntl.flock(cache_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run is at work in %s: waiting for its end" % CACHE, flush=True)
+        fcntl.flock(cache_lock, fcntl.LOCK_EX)
+    return subprocess.call([os.path.join(REPO, "images", "build"), what]) == 0
 
 
 def kernels():

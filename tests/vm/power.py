@@ -116,8 +116,8 @@ def recover(kernel, work):
 
 
 BLOCK = 'echo "--- env"; grub-editenv /boot/grub/grubenv list; echo "--- end"\n'
-# nothing but the command that is cut is to write
-ALONE = " systemd.mask=imagate-bless.service"
+# nothing but the command that is cut is to write; a mask on the command line would be refused above the floor
+ALONE = "systemctl -q mask imagate-bless.service; echo mask-rc=$?\n"
 
 
 def block(r):
@@ -130,20 +130,20 @@ def block(r):
 def with_block(kernel, work, words, config=None, script=""):
     box = Box(kernel, work, config)
     r = box.boot(KERNEL_STATE + "mkdir -p /boot/grub /var/lib/imagate; grub-editenv /boot/grub/grubenv create\n"
-                 "grub-editenv /boot/grub/grubenv set saved_entry=1 %s; echo env-rc=$?\n%ssync\n" % (words, script), cmdline=ENFORCE + ALONE)
-    check(r, r.value("env-rc") == "0", "no block")
+                 "grub-editenv /boot/grub/grubenv set saved_entry=1 %s; echo env-rc=$?\n%s%ssync\n" % (words, script, ALONE))
+    check(r, r.value("env-rc") == "0" and r.value("mask-rc") == "0", "no block")
     return box
 
 
 def comes_up_with(box, n):
     """As comes_up(), once, and what GRUB's block says then."""
-    r = box.boot(KERNEL_STATE + BLOCK, cmdline=ENFORCE + ALONE)
+    r = box.boot(KERNEL_STATE + BLOCK)
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1", "cut %d: the key is lost" % n)
     return r, block(r)
 
 
-CLEAN = "".join("boot=00000000-0000-0000-0000-00000000000%d stage=audit denials=0 lost=0 good=yes\n" % n for n in range(3))
+CLEAN = "".join("boot=00000000-0000-0000-0000-00000000000%d stage=audit denials=0 lost=0 good=yes finished=yes\n" % n for n in range(3))
 
 
 def promote(kernel, work):
@@ -155,7 +155,7 @@ def promote(kernel, work):
         check(r, env["imagate_stage"] == "audit" and env.get("imagate_trial", "enforce") == "enforce", "cut %d: %r" % (n, env))
         return "up, trial: %s" % env.get("imagate_trial", "none")
     r = each_cut(box, lambda n: box.boot(in_host("imagate stage promote", n) + 'echo "promote-rc=$?"\n' + BLOCK,
-                                         cmdline="ima_appraise=log imagate.stage=audit" + ALONE), after, 1)
+                                         cmdline="ima_appraise=log imagate.stage=audit"), after, 1)
     check(r, r.value("promote-rc") == "0" and block(r).get("imagate_trial") == "enforce", "not promoted without a cut")
     return r
 
@@ -173,7 +173,7 @@ def ask_permit(kernel, work):
         check(r, first in ("admit", "stop") and (first == "admit" or "imagate_once" not in env), "cut %d: once without a permit" % n)
         r, _ = comes_up_with(box, n)
         return "up; once=%s, the permit then: %s" % (env.get("imagate_once", ""), first)
-    r = each_cut(box, lambda n: box.boot(in_host("imagate permit fix", n) + 'echo "permit-rc=$?"\n', cmdline=ENFORCE + ALONE), after, 3)
+    r = each_cut(box, lambda n: box.boot(in_host("imagate permit fix", n) + 'echo "permit-rc=$?"\n'), after, 3)
     check(r, r.value("permit-rc") == "0", "no permit without a cut")
     return r
 
@@ -192,7 +192,7 @@ def bless(kernel, work):
         comes_up_with(box, n)
         return "up; %s, floor %s" % ("the trial is over" if over else "on trial", floor)
     r = each_cut(box, lambda n: box.boot(in_host("imagate bless", n) + 'echo "bless-rc=$?"\n' + BLOCK,
-                                         cmdline=ENFORCE + "imagate.trial=1" + ALONE), after, 5)
+                                         cmdline=ENFORCE + "imagate.trial=1"), after, 5)
     check(r, r.value("bless-rc") == "0" and "imagate_trial" not in block(r), "not blessed without a cut")
     return r
 
