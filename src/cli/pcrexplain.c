@@ -124,23 +124,46 @@ static void tell_seal(const struct pcr_wish *w, const struct pcr_log *log, struc
 
 /* -- records ------------------------------------------------------------------------------ */
 
+/* What extended one PCR, one after another. */
+struct telling {
+	const struct pcr_log *log;
+	uint32_t pcr;
+	struct story_teller teller;
+	struct event_cursor cursor;
+	struct event event;
+	struct story story;
+};
+
+static void telling_begin(struct telling *t, const struct pcr_log *log, int pcr)
+{
+	*t = (struct telling){ .log = log, .pcr = (uint32_t)pcr };
+	event_begin(&t->cursor, &log->log);
+}
+
+static bool telling_next(struct telling *t)
+{
+	while (event_next(&t->cursor, &t->event)) {
+		/* the teller hears all of them: a story leans on what other PCRs' events said before */
+		story_hear(&t->teller, &t->event);
+		if (t->event.pcr != t->pcr || !event_extends(&t->event))
+			continue;
+		event_story(&t->teller, &t->log->log, &t->event, t->log->alg, digest_hash, NULL, &t->story);
+		return true;
+	}
+	return false;
+}
+
 static void print_events(const struct pcr_log *log, int pcr)
 {
-	struct story_teller teller = { 0 };
-	struct event_cursor c;
-	struct event e;
+	struct telling t;
 
-	event_begin(&c, &log->log);
-	while (event_next(&c, &e)) {
-		struct story s;
+	telling_begin(&t, log, pcr);
+	while (telling_next(&t)) {
+		const struct story *s = &t.story;
 		char words[WORDS];
 
-		story_hear(&teller, &e);
-		if (e.pcr != (uint32_t)pcr || !event_extends(&e))
-			continue;
-		event_story(&teller, &log->log, &e, log->alg, digest_hash, NULL, &s);
-		story_words(&s, words, sizeof(words));
-		(void)printf("  %-18s %s%s\n", measurer_name(s.by), words, s.proven ? "" : " [?]");
+		story_words(s, words, sizeof(words));
+		(void)printf("  %-18s %s%s\n", measurer_name(s->by), words, s->proven ? "" : " [?]");
 	}
 }
 
@@ -178,20 +201,11 @@ static struct json_object *event_json(const struct event *e, uint16_t alg, const
 static struct json_object *events_json(const struct pcr_log *log, int pcr)
 {
 	struct json_object *list = json_object_new_array();
-	struct story_teller teller = { 0 };
-	struct event_cursor c;
-	struct event e;
+	struct telling t;
 
-	event_begin(&c, &log->log);
-	while (event_next(&c, &e)) {
-		struct story s;
-
-		story_hear(&teller, &e);
-		if (e.pcr != (uint32_t)pcr || !event_extends(&e))
-			continue;
-		event_story(&teller, &log->log, &e, log->alg, digest_hash, NULL, &s);
-		json_object_array_add(list, event_json(&e, log->alg, &s));
-	}
+	telling_begin(&t, log, pcr);
+	while (telling_next(&t))
+		json_object_array_add(list, event_json(&t.event, log->alg, &t.story));
 	return list;
 }
 
