@@ -103,15 +103,21 @@ static inline void put_plain(struct file *f, uint32_t pcr, uint32_t type, const 
 	put_event(f, pcr, type, data, len, data, len);
 }
 
+/* An UEFI_VARIABLE_DATA (TCG PC Client PFP) by itself, with a GUID that is nobody's. */
+static inline void put_variable_data(struct file *f, const char *name, const void *data, size_t len)
+{
+	put(f, "0123456789abcdef", 16);
+	put_number(f, strlen(name), 8);
+	put_number(f, len, 8);
+	put_utf16(f, name);
+	put(f, data, len);
+}
+
 static inline void put_variable(struct file *f, uint32_t pcr, uint32_t type, const char *name, const void *data, size_t len)
 {
 	struct file v = { .len = 0 };
 
-	put(&v, "0123456789abcdef", 16);
-	put_number(&v, strlen(name), 8);
-	put_number(&v, len, 8);
-	put_utf16(&v, name);
-	put(&v, data, len);
+	put_variable_data(&v, name, data, len);
 	put_plain(f, pcr, type, v.bytes, v.len);
 }
 

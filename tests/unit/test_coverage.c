@@ -100,11 +100,7 @@ static void test_lie(void **state)
 	(void)state;
 	f.len = 0;
 	put_header(&f);
-	put(&v, "0123456789abcdef", 16);
-	put_number(&v, 10, 8);
-	put_number(&v, 1, 8);
-	put_utf16(&v, "SecureBoot");
-	put(&v, "\1", 1);
+	put_variable_data(&v, "SecureBoot", "\1", 1);
 	put_event(&f, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, v.bytes, v.len, "off, in truth", 13);
 	log = opened(&f);
 	coverage_of(&log, BANK_SHA256, digest_hash, NULL, &c);

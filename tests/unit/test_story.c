@@ -416,11 +416,7 @@ static void test_predict_boot_variable(void **state)
 	/* EDK2: the data alone is hashed */
 	f.len = 0;
 	put_header(&f);
-	put(&v, "0123456789abcdef", 16);
-	put_number(&v, 4, 8);
-	put_number(&v, 3, 8);
-	put_utf16(&v, "Boot");
-	put(&v, "old", 3);
+	put_variable_data(&v, "Boot", "old", 3);
 	put_event(&f, 1, EV_EFI_VARIABLE_BOOT, v.bytes, v.len, "old", 3);
 	{
 		const struct change c = { CHANGE_VARIABLE, find_variable(&f, 1, "Boot"), 0, "new", 3 };
@@ -433,11 +429,7 @@ static void test_predict_boot_variable(void **state)
 	/* hashed in a way that nobody knows: not predicted */
 	f.len = v.len = 0;
 	put_header(&f);
-	put(&v, "0123456789abcdef", 16);
-	put_number(&v, 4, 8);
-	put_number(&v, 3, 8);
-	put_utf16(&v, "Boot");
-	put(&v, "old", 3);
+	put_variable_data(&v, "Boot", "old", 3);
 	put_event(&f, 1, EV_EFI_VARIABLE_BOOT, v.bytes, v.len, "else", 4);
 	{
 		const struct change c = { CHANGE_VARIABLE, find_variable(&f, 1, "Boot"), 0, "new", 3 };
