@@ -7,6 +7,7 @@
 #include "crypto/keyset.h"
 #include "gate/trusted.h"
 #include "label/treedigest.h"
+#include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,22 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define THREADS_MAX 64
-/* a thread that waits for the disk hands its processor to the next one */
-#define THREADS_EACH 4
 #define HEAD_LEN 256
-
-static unsigned threads(unsigned wish)
-{
-	long n = wish ? (long)wish : sysconf(_SC_NPROCESSORS_ONLN) * THREADS_EACH;
-
-	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
-}
 
 static enum outcome walk(const struct catalogue_wish *w, int root, const struct keyset *keys, struct treedigest *t, double *ret_seconds,
                          struct why *why)
 {
-	struct prover provers[THREADS_MAX] = { { .state = NULL } };
+	struct prover provers[WALK_THREADS_MAX] = { { .state = NULL } };
 	struct progress p;
 	enum outcome o = OUTCOME_OK;
 
@@ -55,7 +46,7 @@ static int digest_tree(const struct catalogue_wish *w, struct treedigest *ret, d
 	struct why why = { 0 };
 	enum outcome o;
 
-	*ret = (struct treedigest){ .threads = threads(w->threads), .starts = (const char *const *)w->args, .all = w->all };
+	*ret = (struct treedigest){ .threads = walk_threads(w->threads), .starts = (const char *const *)w->args, .all = w->all };
 	if (root < 0 || !keys) {
 		log_error("%s: %s", w->root, strerror(root < 0 ? errno : ENOMEM));
 		keyset_free(&keys);

@@ -7,6 +7,7 @@
 #include "core/advice.h"
 #include "crypto/crypto.h"
 #include "label/survey.h"
+#include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 
 #define RUN_DIR "/run/imagate"
 #define CACHE_NAME "check.cache"
-#define THREADS_MAX 64
 #define GROUPS_MAX 64
 #define EXAMPLES 3
 
@@ -197,7 +197,7 @@ static bool fingerprint(const struct judging *j, uint8_t ret[static 32])
 
 static int survey(const struct files_wish *w, const struct judging *j, int root, struct survey *s, double *ret_seconds)
 {
-	struct prover provers[THREADS_MAX] = { 0 };
+	struct prover provers[WALK_THREADS_MAX] = { 0 };
 	struct cache cache = { 0 };
 	struct progress p;
 	struct why why = { 0 };
@@ -219,7 +219,8 @@ static int survey(const struct files_wish *w, const struct judging *j, int root,
 	if (o == OUTCOME_OK)
 		o = survey_run(root, s, &why);
 	*ret_seconds = progress_end(&p);
-	if (o == OUTCOME_OK && s->cache) {
+	/* what is there already says the same */
+	if (o == OUTCOME_OK && s->cache && (s->cached != s->files || s->cached != cache.count)) {
 		int r = cache_save(dir, CACHE_NAME, mark, s->entries, s->entries_count);
 
 		if (r < 0 && r != -EACCES && r != -EROFS)
@@ -237,17 +238,10 @@ static int survey(const struct files_wish *w, const struct judging *j, int root,
 	return o == OUTCOME_OK ? IMAGATE_OK : IMAGATE_FAILED;
 }
 
-static unsigned processors(unsigned wish)
-{
-	long n = wish ? (long)wish : sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
-}
-
 int files_check(const struct files_wish *w, size_t *ret_denied, struct json_object **ret)
 {
 	static struct judging j;
-	struct survey s = { .threads = processors(w->threads), .tell = w->all ? print_one : NULL };
+	struct survey s = { .threads = walk_threads(w->threads), .tell = w->all ? print_one : NULL };
 	CLEAN_FD root = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	double seconds;
 	int r;

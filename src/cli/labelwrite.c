@@ -10,6 +10,7 @@
 #include "crypto/signer.h"
 #include "gate/trusted.h"
 #include "label/labeller.h"
+#include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +21,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define THREADS_MAX 64
-/* a thread that waits for the disk hands its processor to the next one */
-#define THREADS_EACH 4
 #define NAMED 10
 
 struct tools {
 	struct judging judging;
 	struct signer *signer[MAKER_KEYS];
-	struct maker maker[THREADS_MAX];
+	struct maker maker[WALK_THREADS_MAX];
 	unsigned threads;
 	struct catalogues *catalogues; /* NULL: content need not be proven */
 };
@@ -40,13 +38,6 @@ static int said(const struct why *why, int code)
 	why_format(why, text, sizeof(text));
 	log_error("%s", text);
 	return code;
-}
-
-static unsigned threads(unsigned wish)
-{
-	long n = wish ? (long)wish : sysconf(_SC_NPROCESSORS_ONLN) * THREADS_EACH;
-
-	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
 static int open_signers(const struct labelwrite_wish *w, struct tools *t)
@@ -75,7 +66,7 @@ static int open_makers(const struct labelwrite_wish *w, struct tools *t)
 		log_error("--hash: sha256, sha384, sha512, sha224 or sha1");
 		return IMAGATE_USAGE;
 	}
-	t->threads = threads(w->threads);
+	t->threads = walk_threads(w->threads);
 	for (unsigned i = 0; i < t->threads; i++)
 		if (maker_open(algo, signers, &t->judging.hmac, &t->maker[i], &why) != OUTCOME_OK)
 			return said(&why, IMAGATE_USAGE);

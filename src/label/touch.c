@@ -12,7 +12,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define THREADS_MAX 64
 
 /* Loaded by the kernel itself, whatever their mode bits say. */
 static bool kernel_loads(const char *path)
@@ -118,14 +117,14 @@ static unsigned processors(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
+	return n < 1 ? 1 : n > WALK_THREADS_MAX ? WALK_THREADS_MAX : (unsigned)n;
 }
 
 static enum outcome walk(const char *dir, enum mode mode, touch_report_fn report, void *arg,
                          struct touch_count *ret, struct why *why)
 {
 	struct touch t = { .mode = mode, .report = report, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER };
-	void *workers[THREADS_MAX];
+	void *workers[WALK_THREADS_MAX];
 	const struct walk_about about = { dir, processors(), workers, visit, unreadable };
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct walk *w = NULL;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define THREADS_MAX 64
 #define TRIES 3 /* for a file that is being written */
 
 struct worker {
@@ -185,10 +184,10 @@ enum outcome treedigest_run(int root, struct treedigest *t, struct why *why)
 	static const char *const whole[] = { NULL };
 	const char *const *start = t->starts && *t->starts ? t->starts : whole;
 	struct worker *workers = calloc(t->threads, sizeof(*workers));
-	void *given[THREADS_MAX];
+	void *given[WALK_THREADS_MAX];
 	struct walk *walk = NULL;
 	struct walk_about about = { .workers = given, .file = file, .unreadable = unreadable };
-	enum outcome o = workers && t->threads <= THREADS_MAX ? OUTCOME_OK : OUTCOME_BROKEN;
+	enum outcome o = workers && t->threads <= WALK_THREADS_MAX ? OUTCOME_OK : OUTCOME_BROKEN;
 
 	for (unsigned i = 0; o == OUTCOME_OK && i < t->threads; i++) {
 		workers[i].t = t;

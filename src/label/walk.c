@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BATCH 64
+#define THREADS_EACH 4
 #define NAMES_MAX (16 * 1024)
 
 /* A directory to be read, or some names of files in it. */
@@ -31,6 +33,7 @@ struct walk {
 	pthread_cond_t more;
 	struct item *stack;
 	unsigned busy;
+	_Atomic unsigned waiting; /* threads with nothing to do */
 	bool failed;
 	struct why *why;
 };
@@ -80,8 +83,10 @@ static struct item *pop(struct walk *w)
 	struct item *i;
 
 	(void)pthread_mutex_lock(&w->lock);
+	w->waiting++;
 	while (!w->stack && w->busy && !w->failed)
 		(void)pthread_cond_wait(&w->more, &w->lock);
+	w->waiting--;
 	i = w->failed ? NULL : w->stack;
 	if (i) {
 		w->stack = i->next;
@@ -177,6 +182,21 @@ static void visit(struct runner *r, int dir, const char *name)
 	r->path[len] = '\0';
 }
 
+/* Large files take long: where another thread has nothing to do, it gets all but the first of what is left. */
+static void visit_names(struct runner *r, int fd, const char *dir, const char *names, size_t len)
+{
+	const char *end = names + len, *next;
+
+	for (const char *n = names; n < end; n = next) {
+		next = n + strlen(n) + 1;
+		if (next < end && r->walk->waiting) {
+			push(r->walk, dir, next, (size_t)(end - next));
+			end = next;
+		}
+		visit(r, fd, n);
+	}
+}
+
 /* The same mount: a bind mount of the same file system is another. */
 static bool is_ours(const struct walk *w, int fd)
 {
@@ -203,8 +223,7 @@ static void work(struct runner *r, const struct item *i)
 		return;
 	}
 	(void)snprintf(r->path, sizeof(r->path), "%s", dir); /* it came from as large a buffer */
-	for (const char *n = names; n < names + i->names_len; n += strlen(n) + 1)
-		visit(r, fd, n);
+	visit_names(r, fd, dir, names, i->names_len);
 	clean_fd(&fd);
 }
 
@@ -259,6 +278,13 @@ static unsigned start(struct walk *w, struct runner *runners, pthread_t *threads
 	while (started < w->about->threads && pthread_create(&threads[started], NULL, run, &runners[started]) == 0)
 		started++;
 	return started;
+}
+
+unsigned walk_threads(unsigned wish)
+{
+	long n = wish ? (long)wish : sysconf(_SC_NPROCESSORS_ONLN) * THREADS_EACH;
+
+	return n < 1 ? 1 : n > WALK_THREADS_MAX ? WALK_THREADS_MAX : (unsigned)n;
 }
 
 enum outcome walk_run(int root, const struct walk_about *about, struct walk **slot, struct why *why)

@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define WALK_THREADS_MAX 64
+
+/* How many threads: as wished, or (0) several a processor, since one that waits for the disk hands its own to the next. */
+unsigned walk_threads(unsigned wish);
+
 struct walk;
 
 /* worker: of the thread that calls. path: below the root, with a leading '/'. */

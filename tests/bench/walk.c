@@ -1,10 +1,11 @@
 /* The bare limit of looking at every file: threads that open, read, hash and read the two labels, and nothing
- * else. usage: walk DIR THREADS */
+ * else. usage: walk DIR THREADS; without directories below DIR, its files are shared out one by one */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static char **stack;
 static size_t depth, room;
 static unsigned busy;
+static bool by_file;
 static _Atomic size_t files, bytes;
 
 static void push(const char *dir)
@@ -51,15 +53,28 @@ static void look(int dir, const char *name, EVP_MD_CTX *c, const EVP_MD *md, cha
 	files++;
 }
 
+/* DIR is a directory of large files: another thread takes the next. */
+static bool flat(const char *dir)
+{
+	struct stat st;
+
+	return stat(dir, &st) == 0 && st.st_nlink == 2;
+}
+
 static void walk(const char *path, EVP_MD_CTX *c, const EVP_MD *md, char *chunk)
 {
 	DIR *d = opendir(path);
 	char sub[PATH_MAX];
 
+	if (!d)
+		look(AT_FDCWD, path, c, md, chunk);
+
 	for (const struct dirent *e; d && (e = readdir(d));) {
 		if (e->d_name[0] == '.' && (!e->d_name[1] || (e->d_name[1] == '.' && !e->d_name[2])))
 			continue;
-		if (e->d_type == DT_DIR && snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name) < (int)sizeof(sub))
+		if (by_file && snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name) < (int)sizeof(sub))
+			push(sub);
+		else if (e->d_type == DT_DIR && snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name) < (int)sizeof(sub))
 			push(sub);
 		else if (e->d_type == DT_REG)
 			look(dirfd(d), e->d_name, c, md, chunk);
@@ -108,6 +123,7 @@ int main(int argc, char **argv)
 
 	if (n < 1 || n > 64)
 		return 2;
+	by_file = flat(argv[1]);
 	push(argv[1]);
 	for (int i = 0; i < n; i++)
 		if (pthread_create(&t[i], NULL, run, NULL) != 0)
