@@ -1,6 +1,7 @@
 #include "core/rule.h"
 
 #include "core/label.h"
+#include "core/ruleword.h"
 
 #include <string.h>
 
@@ -24,113 +25,6 @@ bool rule_has_lsm(const struct rule *r)
 			return true;
 	return false;
 }
-
-/* -- the words ------------------------------------------------------------------------- */
-
-enum word {
-	W_ACTION, W_FUNC, W_MASK, W_FSMAGIC, W_FSNAME, W_FS_SUBTYPE, W_FSUUID, W_UID, W_EUID, W_GID, W_EGID, W_FOWNER,
-	W_FGROUP, W_LSM, W_DIGEST_TYPE, W_APPRAISE_TYPE, W_APPRAISE_FLAG, W_APPRAISE_ALGOS, W_PCR, W_TEMPLATE,
-	W_KEYRINGS, W_LABEL, W_DIRECTIO
-};
-
-struct entry {
-	const char *text; /* whole word, or up to and including its operator */
-	enum word word;
-	int which;        /* action or label field */
-	unsigned since;
-};
-
-#define SINCE KERNEL_RELEASE
-
-static const struct entry entries[] = {
-	{ "measure", W_ACTION, ACT_MEASURE, 0 },
-	{ "dont_measure", W_ACTION, ACT_DONT_MEASURE, 0 },
-	{ "appraise", W_ACTION, ACT_APPRAISE, SINCE(3, 7) },
-	{ "dont_appraise", W_ACTION, ACT_DONT_APPRAISE, SINCE(3, 7) },
-	{ "audit", W_ACTION, ACT_AUDIT, SINCE(3, 7) },
-	{ "dont_audit", W_ACTION, ACT_DONT_AUDIT, SINCE(6, 19) },
-	{ "hash", W_ACTION, ACT_HASH, SINCE(4, 16) },
-	{ "dont_hash", W_ACTION, ACT_DONT_HASH, SINCE(4, 16) },
-	{ "obj_user=", W_LSM, LSM_OBJ_USER, 0 },
-	{ "obj_role=", W_LSM, LSM_OBJ_ROLE, 0 },
-	{ "obj_type=", W_LSM, LSM_OBJ_TYPE, 0 },
-	{ "subj_user=", W_LSM, LSM_SUBJ_USER, 0 },
-	{ "subj_role=", W_LSM, LSM_SUBJ_ROLE, 0 },
-	{ "subj_type=", W_LSM, LSM_SUBJ_TYPE, 0 },
-	{ "func=", W_FUNC, 0, 0 },
-	{ "mask=", W_MASK, 0, 0 },
-	{ "fsmagic=", W_FSMAGIC, 0, 0 },
-	{ "fsname=", W_FSNAME, 0, SINCE(4, 18) },
-	{ "fs_subtype=", W_FS_SUBTYPE, 0, SINCE(6, 19) },
-	{ "fsuuid=", W_FSUUID, 0, SINCE(3, 9) },
-	{ "uid=", W_UID, 0, 0 },
-	{ "euid=", W_EUID, 0, SINCE(4, 2) },
-	{ "gid=", W_GID, 0, SINCE(5, 16) },
-	{ "egid=", W_EGID, 0, SINCE(5, 16) },
-	{ "fowner=", W_FOWNER, 0, SINCE(3, 7) },
-	{ "fgroup=", W_FGROUP, 0, SINCE(5, 16) },
-	{ "uid>", W_UID, 0, SINCE(4, 12) },
-	{ "euid>", W_EUID, 0, SINCE(4, 12) },
-	{ "gid>", W_GID, 0, SINCE(5, 16) },
-	{ "egid>", W_EGID, 0, SINCE(5, 16) },
-	{ "fowner>", W_FOWNER, 0, SINCE(4, 12) },
-	{ "fgroup>", W_FGROUP, 0, SINCE(5, 16) },
-	{ "uid<", W_UID, 0, SINCE(4, 12) },
-	{ "euid<", W_EUID, 0, SINCE(4, 12) },
-	{ "gid<", W_GID, 0, SINCE(5, 16) },
-	{ "egid<", W_EGID, 0, SINCE(5, 16) },
-	{ "fowner<", W_FOWNER, 0, SINCE(4, 12) },
-	{ "fgroup<", W_FGROUP, 0, SINCE(5, 16) },
-	{ "digest_type=", W_DIGEST_TYPE, 0, SINCE(5, 19) },
-	{ "appraise_type=", W_APPRAISE_TYPE, 0, SINCE(3, 9) },
-	{ "appraise_flag=", W_APPRAISE_FLAG, 0, SINCE(5, 5) },
-	{ "appraise_algos=", W_APPRAISE_ALGOS, 0, SINCE(5, 15) },
-	{ "permit_directio", W_DIRECTIO, 0, SINCE(3, 16) },
-	{ "pcr=", W_PCR, 0, SINCE(4, 8) },
-	{ "template=", W_TEMPLATE, 0, SINCE(5, 3) },
-	{ "keyrings=", W_KEYRINGS, 0, SINCE(5, 6) },
-	{ "label=", W_LABEL, 0, SINCE(5, 12) },
-};
-
-static const struct {
-	const char *name;
-	enum rule_func func;
-	unsigned since;
-} funcs[] = {
-	{ "FILE_CHECK", FUNC_FILE_CHECK, 0 },
-	{ "PATH_CHECK", FUNC_FILE_CHECK, 0 }, /* older names */
-	{ "MMAP_CHECK", FUNC_MMAP_CHECK, 0 },
-	{ "FILE_MMAP", FUNC_MMAP_CHECK, 0 },
-	{ "MMAP_CHECK_REQPROT", FUNC_MMAP_CHECK_REQPROT, SINCE(6, 3) },
-	{ "BPRM_CHECK", FUNC_BPRM_CHECK, 0 },
-	{ "CREDS_CHECK", FUNC_CREDS_CHECK, SINCE(4, 17) },
-	{ "MODULE_CHECK", FUNC_MODULE_CHECK, SINCE(3, 8) },
-	{ "FIRMWARE_CHECK", FUNC_FIRMWARE_CHECK, SINCE(3, 17) },
-	{ "KEXEC_KERNEL_CHECK", FUNC_KEXEC_KERNEL_CHECK, SINCE(4, 6) },
-	{ "KEXEC_INITRAMFS_CHECK", FUNC_KEXEC_INITRAMFS_CHECK, SINCE(4, 6) },
-	{ "POLICY_CHECK", FUNC_POLICY_CHECK, SINCE(4, 6) },
-	{ "KEXEC_CMDLINE", FUNC_KEXEC_CMDLINE, SINCE(5, 3) },
-	{ "KEY_CHECK", FUNC_KEY_CHECK, SINCE(5, 6) },
-	{ "CRITICAL_DATA", FUNC_CRITICAL_DATA, SINCE(5, 12) },
-	{ "SETXATTR_CHECK", FUNC_SETXATTR_CHECK, SINCE(5, 15) },
-};
-
-/* By name or by format: lookup_template_desc */
-static const struct {
-	const char *name, *format;
-	unsigned since;
-} templates[] = {
-	{ "ima", "d|n", 0 },
-	{ "ima-ng", "d-ng|n-ng", 0 },
-	{ "ima-sig", "d-ng|n-ng|sig", 0 },
-	{ "ima-ngv2", "d-ngv2|n-ng", SINCE(5, 19) },
-	{ "ima-sigv2", "d-ngv2|n-ng|sig", SINCE(5, 19) },
-	{ "ima-buf", "d-ng|n-ng|buf", SINCE(5, 3) },
-	{ "ima-modsig", "d-ng|n-ng|sig|d-modsig|modsig", SINCE(5, 4) },
-	{ "evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode", SINCE(5, 14) },
-};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* -- one rule being read ----------------------------------------------------------------- */
 
@@ -200,20 +94,19 @@ static bool read_id(struct reader *rd, struct span v, char op, unsigned has, uns
 
 static bool read_func(struct reader *rd, struct span v)
 {
+	const struct rulefunc *f = rulefunc_find(v);
+
 	if (rd->r->func)
 		return flaw(rd, FLAW_TWICE);
-	for (size_t i = 0; i < COUNT(funcs); i++) {
-		if (!span_is(&v, funcs[i].name))
-			continue;
-		if (funcs[i].since > rd->k->release)
-			return too_new(rd, funcs[i].since);
-		if (funcs[i].func == FUNC_KEY_CHECK && !rd->k->key_check)
-			return flaw(rd, FLAW_KEYS_OFF);
-		rd->r->func = funcs[i].func;
-		rd->r->has |= RULE_FUNC;
-		return true;
-	}
-	return flaw(rd, FLAW_FUNC);
+	if (!f)
+		return flaw(rd, FLAW_FUNC);
+	if (f->since > rd->k->release)
+		return too_new(rd, f->since);
+	if (f->func == FUNC_KEY_CHECK && !rd->k->key_check)
+		return flaw(rd, FLAW_KEYS_OFF);
+	rd->r->func = f->func;
+	rd->r->has |= RULE_FUNC;
+	return true;
 }
 
 static bool read_mask(struct reader *rd, struct span v)
@@ -226,7 +119,7 @@ static bool read_mask(struct reader *rd, struct span v)
 
 	if (rd->r->mask)
 		return flaw(rd, FLAW_TWICE);
-	for (size_t i = 0; i < COUNT(masks); i++) {
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
 		if (!span_is(&name, masks[i].name))
 			continue;
 		rd->r->mask = masks[i].bit;
@@ -373,20 +266,19 @@ static bool read_pcr(struct reader *rd, struct span v)
 
 static bool read_template(struct reader *rd, struct span v)
 {
+	const struct ruletemplate *t = ruletemplate_find(v);
+
 	if (rd->r->action != ACT_MEASURE)
 		return flaw(rd, FLAW_TEMPLATE_ACTION);
-	for (size_t i = 0; i < COUNT(templates); i++) {
-		if (!span_is(&v, templates[i].name) && !span_is(&v, templates[i].format))
-			continue;
-		if (templates[i].since > rd->k->release)
-			return too_new(rd, templates[i].since);
-		if (rd->r->has & RULE_TEMPLATE)
-			return flaw(rd, FLAW_TWICE);
-		rd->r->template = (struct span){ templates[i].name, strlen(templates[i].name) };
-		rd->r->has |= RULE_TEMPLATE;
-		return true;
-	}
-	return flaw(rd, FLAW_TEMPLATE);
+	if (!t)
+		return flaw(rd, FLAW_TEMPLATE);
+	if (t->since > rd->k->release)
+		return too_new(rd, t->since);
+	if (rd->r->has & RULE_TEMPLATE)
+		return flaw(rd, FLAW_TWICE);
+	rd->r->template = (struct span){ t->name, strlen(t->name) };
+	rd->r->has |= RULE_TEMPLATE;
+	return true;
 }
 
 /* AppArmor answers subj_role only, and without its policy knows one profile, by any beginning of its name
@@ -430,7 +322,7 @@ static bool read_text(struct reader *rd, struct span v, unsigned has, struct spa
 	return true;
 }
 
-static bool read_value(struct reader *rd, const struct entry *n, struct span v, char op)
+static bool read_value(struct reader *rd, const struct ruleword *n, struct span v, char op)
 {
 	struct rule *r = rd->r;
 
@@ -469,22 +361,14 @@ static bool read_value(struct reader *rd, const struct entry *n, struct span v, 
 
 static bool read_word(struct reader *rd, struct span word)
 {
-	rd->e->word = word;
-	for (size_t i = 0; i < COUNT(entries); i++) {
-		const struct entry *n = &entries[i];
-		size_t len = strlen(n->text);
-		char last = n->text[len - 1];
-		bool has_value = last == '=' || last == '<' || last == '>';
+	struct span value;
+	char op;
+	const struct ruleword *w = ruleword_find(word, &value, &op);
 
-		if (has_value ? word.len <= len || memcmp(word.p, n->text, len) != 0 : !span_is(&word, n->text))
-			continue;
-		if (n->since > rd->k->release)
-			return too_new(rd, n->since);
-		return read_value(rd, n, (struct span){ word.p + len, word.len - len }, last);
-	}
-	if (*word.p == '#')
-		return flaw(rd, FLAW_COMMENT);
-	return flaw(rd, FLAW_UNKNOWN_WORD);
+	rd->e->word = word;
+	if (!w)
+		return flaw(rd, *word.p == '#' ? FLAW_COMMENT : FLAW_UNKNOWN_WORD);
+	return w->since > rd->k->release ? too_new(rd, w->since) : read_value(rd, w, value, op);
 }
 
 /* -- does it all go together -------------------------------------------------------------- */
@@ -599,49 +483,4 @@ enum rule_read rule_parse(const char *line, size_t len, const struct rule_kernel
 		return RULE_REFUSED;
 	}
 	return read_line(&rd, line, p, end) ? RULE_READ : RULE_REFUSED;
-}
-
-/* -- kernels ---------------------------------------------------------------------------- */
-
-unsigned kernel_release_parse(const char *text)
-{
-	unsigned n[2] = { 0, 0 };
-
-	for (int i = 0; i < 2; i++) {
-		const char *from = text;
-
-		for (; *text >= '0' && *text <= '9' && text - from < 4; text++)
-			n[i] = n[i] * 10 + (unsigned)(*text - '0');
-		if (text == from || n[i] > 255)
-			return 0;
-		if (i == 0 && *text++ != '.')
-			return 0;
-	}
-	return KERNEL_RELEASE(n[0], n[1]);
-}
-
-#define ALGO(a) ((uint32_t)1 << HASH_##a)
-
-void rule_kernel_debian(unsigned release, struct rule_kernel *ret)
-{
-	*ret = (struct rule_kernel){
-		.release = release,
-		.key_check = true,
-		.lsm = RULE_LSM_APPARMOR,
-		.algos = ALGO(MD5) | ALGO(SHA1) | ALGO(SHA224) | ALGO(SHA256),
-		.hashes = ALGO(MD4) | ALGO(MD5) | ALGO(SHA1) | ALGO(RMD160) | ALGO(SHA256) | ALGO(SHA384) | ALGO(SHA512) |
-		          ALGO(SHA224) | ALGO(WP256) | ALGO(WP384) | ALGO(WP512) | ALGO(STREEBOG256) | ALGO(STREEBOG512),
-		.hash_count = release >= SINCE(6, 7) ? HASH_COUNT : HASH_SHA3_256,
-		.ecdsa = release >= SINCE(6, 12), /* CONFIG_CRYPTO_ECDSA: unset in 6.1, y in 6.12 */
-	};
-	ret->p521 = ret->ecdsa; /* which came with 6.10 */
-	if (release < SINCE(5, 12))
-		ret->hashes |= ALGO(RMD128) | ALGO(RMD256) | ALGO(RMD320) | ALGO(TGR128) | ALGO(TGR160) | ALGO(TGR192);
-	if (release >= SINCE(6, 7))
-		ret->hashes |= ALGO(SHA3_256) | ALGO(SHA3_384) | ALGO(SHA3_512);
-	/* CONFIG_CRYPTO_SHA512 and SHA3 in 6.1: m, m; in 6.12: y, y; in 7.2: y, m */
-	if (release >= SINCE(6, 12))
-		ret->algos |= ALGO(SHA384) | ALGO(SHA512);
-	if (release >= SINCE(6, 12) && release < SINCE(7, 0))
-		ret->algos |= ALGO(SHA3_256) | ALGO(SHA3_384) | ALGO(SHA3_512);
 }
