@@ -36,29 +36,22 @@ enum outcome evm_allow_writes(int root, struct why *why)
 	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_REFUSED;
 }
 
-static enum outcome failed(struct why *why, int error, const char *operation)
-{
-	why_set(why, WHY_ERRNO, error, operation, PROBE " on /run/imagate");
-	return OUTCOME_BROKEN;
-}
-
 /* The key id travels in the probe itself: nothing to keep between the two calls. */
 enum outcome evm_probe_make(int dir_fd, struct why *why)
 {
 	static const uint8_t hash[34] = { 4, 4 }; /* IMA_XATTR_DIGEST_NG, sha256, zeros */
 	uint8_t signature[PROBE_SIGNATURE_LEN];
 	CLEAN_FD fd = -1;
+	enum outcome o;
 
-	if (unlinkat(dir_fd, PROBE, 0) < 0 && errno != ENOENT)
-		return failed(why, errno, "unlink");
-	fd = openat(dir_fd, PROBE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return failed(why, errno, "create");
+	o = probe_create(dir_fd, PROBE, &fd, why);
+	if (o != OUTCOME_OK)
+		return o;
 	probe_signature(5, probe_keyid(), signature);
 	if (fsetxattr(fd, "security.ima", hash, sizeof(hash), 0) < 0)
-		return failed(why, errno, "set security.ima of");
+		return probe_failed(why, PROBE, errno, "set security.ima of");
 	if (fsetxattr(fd, "security.evm", signature, sizeof(signature), 0) < 0)
-		return failed(why, errno, "set security.evm of");
+		return probe_failed(why, PROBE, errno, "set security.evm of");
 	return OUTCOME_OK;
 }
 
@@ -81,18 +74,18 @@ enum outcome evm_probe_touch(int dir_fd, struct why *why)
 	int r = fd < 0 ? -errno : probe_read_keyid(fd, &keyid);
 
 	if (r < 0)
-		return failed(why, -r, "read");
+		return probe_failed(why, PROBE, -r, "read");
 	log = kmsg_begin();
 	if (log < 0)
-		return failed(why, -log, "open /dev/kmsg for");
+		return probe_failed(why, PROBE, -log, "open /dev/kmsg for");
 	/* refused, since the signature is bogus; the look-up is what counts */
 	(void)fchmod(fd, 0640);
 	if (unlinkat(dir_fd, PROBE, 0) < 0)
-		return failed(why, errno, "unlink");
+		return probe_failed(why, PROBE, errno, "unlink");
 	probe_key_name(keyid, name);
 	if (kmsg_saw(log, name, RING))
 		return OUTCOME_OK;
-	failed(why, 0, "pin _evm by");
+	(void)probe_failed(why, PROBE, 0, "pin _evm by");
 	why_detail(why, "the kernel did not look its key up in our _evm keyring");
 	return OUTCOME_BROKEN;
 }

@@ -234,27 +234,20 @@ enum outcome ima_enforce_module_signatures(int root, struct why *why)
 	return r == -ENOENT ? OUTCOME_ABSENT : OUTCOME_BROKEN;
 }
 
-static enum outcome failed(struct why *why, int error, const char *operation)
-{
-	why_set(why, WHY_ERRNO, error, operation, PROBE " on /run/imagate");
-	return OUTCOME_BROKEN;
-}
-
 static enum outcome probe_make(int dir_fd, uint32_t keyid, struct why *why)
 {
 	uint8_t signature[PROBE_SIGNATURE_LEN];
 	CLEAN_FD fd = -1;
+	enum outcome o;
 
-	if (unlinkat(dir_fd, PROBE, 0) < 0 && errno != ENOENT)
-		return failed(why, errno, "unlink");
-	fd = openat(dir_fd, PROBE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return failed(why, errno, "create");
+	o = probe_create(dir_fd, PROBE, &fd, why);
+	if (o != OUTCOME_OK)
+		return o;
 	probe_signature(3, keyid, signature);
 	if (fchown(fd, PROBE_UID, (gid_t)-1) < 0)
-		return failed(why, errno, "chown");
+		return probe_failed(why, PROBE, errno, "chown");
 	if (fsetxattr(fd, "security.ima", signature, sizeof(signature), 0) < 0)
-		return failed(why, errno, "set security.ima of");
+		return probe_failed(why, PROBE, errno, "set security.ima of");
 	return OUTCOME_OK;
 }
 
@@ -267,18 +260,18 @@ enum outcome ima_pin(int dir_fd, struct why *why)
 	enum outcome o;
 
 	if (log < 0)
-		return failed(why, -log, "open /dev/kmsg for");
+		return probe_failed(why, PROBE, -log, "open /dev/kmsg for");
 	o = probe_make(dir_fd, keyid, why);
 	if (o != OUTCOME_OK)
 		return o;
 	/* denied in enforce, allowed in fix and log: the look-up is what counts */
 	fd = openat(dir_fd, PROBE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (unlinkat(dir_fd, PROBE, 0) < 0)
-		return failed(why, errno, "unlink");
+		return probe_failed(why, PROBE, errno, "unlink");
 	probe_key_name(keyid, name);
 	if (kmsg_saw(log, name, RING))
 		return OUTCOME_OK;
-	failed(why, 0, "pin _ima by");
+	(void)probe_failed(why, PROBE, 0, "pin _ima by");
 	why_detail(why, "the kernel did not look its key up in our _ima keyring");
 	return OUTCOME_BROKEN;
 }

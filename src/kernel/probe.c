@@ -1,8 +1,11 @@
 #include "kernel/probe.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define VERSION_2 2
 #define HASH_SHA256_NUMBER 4 /* include/uapi/linux/hash_info.h */
@@ -30,4 +33,19 @@ uint32_t probe_keyid(void)
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &t); /* cannot fail: a constant clock */
 	return (uint32_t)t.tv_nsec ^ (uint32_t)t.tv_sec << 20;
+}
+
+enum outcome probe_failed(struct why *why, const char *name, int error, const char *operation)
+{
+	why_set(why, WHY_ERRNO, error, operation, name);
+	why_detail(why, "on /run/imagate");
+	return OUTCOME_BROKEN;
+}
+
+enum outcome probe_create(int dir_fd, const char *name, int *ret_fd, struct why *why)
+{
+	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+		return probe_failed(why, name, errno, "unlink");
+	*ret_fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return *ret_fd < 0 ? probe_failed(why, name, errno, "create") : OUTCOME_OK;
 }

@@ -3,6 +3,9 @@
 #ifndef IMAGATE_KERNEL_PROBE_H
 #define IMAGATE_KERNEL_PROBE_H
 
+#include "core/outcome.h"
+#include "core/why.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,5 +18,9 @@ void probe_key_name(uint32_t keyid, char ret[static 16]);
 /* One that nothing else in this boot's log has. Not random: getrandom() waits for entropy, early in
  * a boot for seconds. */
 uint32_t probe_keyid(void);
+/* The file, new and empty. dir_fd: of /run/imagate. */
+enum outcome probe_create(int dir_fd, const char *name, int *ret_fd, struct why *why);
+/* BROKEN, and why. */
+enum outcome probe_failed(struct why *why, const char *name, int error, const char *operation);
 
 #endif
