@@ -124,8 +124,9 @@ bool efi_signatures_hold(const uint8_t *lists, size_t len, const uint8_t *entry,
 	struct signatures s;
 
 	while (b.left && next_list(&b, &s))
-		for (size_t i = 0; s.size == entry_len && i < s.count; i++)
-			if (memcmp(s.entries + i * s.size, entry, s.size) == 0)
+		for (size_t i = 0; entry_len && i < s.count; i++)
+			if ((s.size == entry_len || s.size == entry_len + EFI_GUID_LEN) &&
+			    memcmp(s.entries + (i + 1) * s.size - entry_len, entry, entry_len) == 0)
 				return true;
 	return false;
 }

@@ -80,7 +80,7 @@ bool efi_tagged_parse(const uint8_t *bytes, size_t len, struct efi_tagged *ret);
 bool efi_load_option_parse(const uint8_t *bytes, size_t len, char *ret_name, size_t size, struct efi_path *ret_path);
 
 /* Does a variable of signatures (db, dbx) hold this entry: owner and certificate or hash, as in an
- * EV_EFI_VARIABLE_AUTHORITY record? Malformed lists hold nothing. */
+ * EV_EFI_VARIABLE_AUTHORITY record, or without the owner, as shim measures it (tpm.c)? Malformed lists hold nothing. */
 bool efi_signatures_hold(const uint8_t *lists, size_t len, const uint8_t *entry, size_t entry_len);
 /* How many entries; -1: malformed. */
 int efi_signatures_count(const uint8_t *lists, size_t len);

@@ -82,6 +82,7 @@ static void hardware(const struct node *n, struct efi_path *ret)
 
 	switch (KIND(n->type, n->subtype)) {
 	case KIND(1, 1): add(t, EFI_PATH_MAX, "Pci(0x%x,0x%x)", (unsigned)number(n, 1, 1), (unsigned)number(n, 0, 1)); break;
+	case KIND(1, 4): guid(n, "VenHw", ret); break;
 	case KIND(2, 1):
 		/* EISA's PNP0A03: the root of a PCI tree */
 		if (number(n, 0, 4) == 0x0a0341d0)
@@ -91,8 +92,11 @@ static void hardware(const struct node *n, struct efi_path *ret)
 		break;
 	case KIND(3, 2): add(t, EFI_PATH_MAX, "Scsi(0x%x,0x%x)", (unsigned)number(n, 0, 2), (unsigned)number(n, 2, 2)); break;
 	case KIND(3, 5): add(t, EFI_PATH_MAX, "USB(0x%x,0x%x)", (unsigned)number(n, 0, 1), (unsigned)number(n, 1, 1)); break;
+	case KIND(3, 10): guid(n, "VenMsg", ret); break;
 	case KIND(3, 18): add(t, EFI_PATH_MAX, "Sata(0x%x,0x%x)", (unsigned)number(n, 0, 2), (unsigned)number(n, 2, 2)); break;
 	case KIND(3, 23): add(t, EFI_PATH_MAX, "NVMe(0x%x)", (unsigned)number(n, 0, 4)); break;
+	case KIND(4, 3): guid(n, "VenMedia", ret); break;
+	case KIND(5, 1): add(t, EFI_PATH_MAX, "BBS(0x%x)", (unsigned)number(n, 0, 2)); break;
 	default: add(t, EFI_PATH_MAX, "Path(%u,%u)", n->type, n->subtype); break;
 	}
 }

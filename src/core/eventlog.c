@@ -207,9 +207,14 @@ static const char *read_spec_id(const struct event *e, struct eventlog *log)
 	return NULL;
 }
 
+static bool spec_id_at(const struct event *e, const char *signature)
+{
+	return e->type == EV_NO_ACTION && e->len >= 16 && memcmp(e->data, signature, 16) == 0;
+}
+
 static bool spec_id_is(const struct event *e, const char *signature)
 {
-	return e->pcr == 0 && e->type == EV_NO_ACTION && e->len >= 16 && memcmp(e->data, signature, 16) == 0;
+	return e->pcr == 0 && spec_id_at(e, signature);
 }
 
 bool eventlog_open(const uint8_t *bytes, size_t len, struct eventlog *ret, struct eventlog_error *error)
@@ -227,7 +232,9 @@ bool eventlog_open(const uint8_t *bytes, size_t len, struct eventlog *ret, struc
 	*ret = (struct eventlog){ .bytes = bytes, .len = len, .uintn = 8 };
 	wrong = read_old(&b, &e);
 	if (wrong)
-		return failed(error, 0, wrong);
+		return failed(error, 0, "it does not begin with a record of a TCG event log");
+	if (e.pcr != 0 && spec_id_at(&e, SPEC_ID_AGILE))
+		return failed(error, 0, "the log is not of PCRs, but of a confidential machine's own registers (CCEL)");
 	if (!spec_id_is(&e, SPEC_ID_AGILE)) {
 		ret->algorithms = 1;
 		ret->algorithm[0].alg = BANK_SHA1;

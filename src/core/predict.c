@@ -58,20 +58,21 @@ static bool variable_digest(struct run *r, const struct event *e, const struct c
 	return f->hash(f->hash_arg, f->alg, parts, EFI_VARIABLE_PARTS, ret);
 }
 
-/* GRUB hashes the string without prefix and NUL (grub-core/commands/tpm.c); where the log's own string does not show
- * that, as with one that was cut, the new one cannot be foretold. */
+/* GRUB hashes the string without prefix and NUL (grub-core/commands/tpm.c), Red Hat's GRUB 2.02 with the NUL; where the
+ * log's own string shows neither, as with one that was cut, the new one cannot be foretold. */
 static bool string_digest(struct run *r, const struct event *e, const struct change *c, uint8_t *ret, bool *ret_unknown)
 {
 	const struct forecast *f = r->f;
-	struct part old, new = { c->bytes, c->len };
+	const struct part new[] = { { c->bytes, c->len }, { "", 1 } };
+	struct part measured;
 	const char *string;
 	bool cmdline;
+	size_t len;
 
-	if (!event_grub_string(e, &cmdline, &string, &old.len))
+	if (!event_grub_string(e, &cmdline, &string, &len))
 		return false;
-	old.p = string;
-	*ret_unknown = !event_digest_is(e, f->alg, &old, 1, f->hash, f->hash_arg);
-	return *ret_unknown || f->hash(f->hash_arg, f->alg, &new, 1, ret);
+	*ret_unknown = !event_measured(e, f->alg, f->hash, f->hash_arg, &measured) || measured.p != string;
+	return *ret_unknown || f->hash(f->hash_arg, f->alg, new, measured.len > len ? 2 : 1, ret);
 }
 
 static const char *changed_digest(struct run *r, const struct event *e, const struct change *c, uint8_t *ret)

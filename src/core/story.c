@@ -4,9 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRUB_CMDLINE "kernel_cmdline: "
-#define GRUB_COMMAND "grub_cmd: "
-#define GRUB_MODULE "module_cmdline: "
+/* GRUB's; those without a colon are Red Hat's, before GRUB itself measured. Whether a kernel command line follows. */
+static const struct {
+	const char *text;
+	bool cmdline;
+} prefixes[] = {
+	{ "kernel_cmdline: ", true },      { "grub_cmd: ", false }, { "module_cmdline: ", false },
+	{ "grub_kernel_cmdline ", true },  { "grub_cmd ", false },
+};
 /* Linux efistub.h */
 #define TAG_INITRD 0x8f3b22ecu
 #define TAG_LOAD_OPTIONS 0x8f3b22edu
@@ -21,6 +26,7 @@ static const char *const measurers[] = {
 	[BY_UNKNOWN] = "unknown",           [BY_FIRMWARE] = "firmware",         [BY_SHIM] = "shim",
 	[BY_GRUB] = "GRUB",                 [BY_KERNEL_STUB] = "kernel's EFI stub",
 	[BY_SYSTEMD_BOOT] = "systemd-boot", [BY_SYSTEMD_STUB] = "systemd-stub",
+	[BY_WINDOWS] = "Windows",
 };
 _Static_assert(sizeof(measurers) / sizeof(measurers[0]) == BY_COUNT, "a measurer has no name");
 
@@ -94,22 +100,17 @@ static bool begins(const struct event *e, const char *prefix)
 
 bool event_grub_string(const struct event *e, bool *ret_cmdline, const char **ret, size_t *ret_len)
 {
-	size_t skip = 0;
+	for (size_t i = 0; e->type == EV_IPL && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		const size_t skip = strlen(prefixes[i].text);
 
-	if (e->type != EV_IPL || e->len == 0)
-		return false;
-	*ret_cmdline = begins(e, GRUB_CMDLINE);
-	if (*ret_cmdline)
-		skip = sizeof(GRUB_CMDLINE) - 1;
-	else if (begins(e, GRUB_COMMAND))
-		skip = sizeof(GRUB_COMMAND) - 1;
-	else if (begins(e, GRUB_MODULE))
-		skip = sizeof(GRUB_MODULE) - 1;
-	else
-		return false;
-	*ret = (const char *)e->data + skip;
-	*ret_len = strnlen(*ret, e->len - skip);
-	return true;
+		if (!begins(e, prefixes[i].text))
+			continue;
+		*ret_cmdline = prefixes[i].cmdline;
+		*ret = (const char *)e->data + skip;
+		*ret_len = strnlen(*ret, e->len - skip);
+		return true;
+	}
+	return false;
 }
 
 struct hashing {
@@ -136,8 +137,9 @@ bool event_measured(const struct event *e, uint16_t alg, hash_fn hash, void *arg
 
 	if (is(e, &h, e->data, e->len, ret) || (e->len && !e->data[e->len - 1] && is(e, &h, e->data, e->len - 1, ret)))
 		return true;
-	if (event_grub_string(e, &cmdline, &string, &len))
-		return is(e, &h, string, len, ret);
+	if (event_grub_string(e, &cmdline, &string, &len)) /* Red Hat's hashed the NUL, too */
+		return is(e, &h, string, len, ret) ||
+		       ((const uint8_t *)string + len < e->data + e->len && is(e, &h, string, len + 1, ret));
 	/* EDK2 measures the boot variables' data alone (MeasureVariable, EV_EFI_VARIABLE_BOOT) */
 	if (e->type == EV_EFI_VARIABLE_BOOT && efi_variable_parse(e->data, e->len, &v))
 		return is(e, &h, v.data, v.len, ret);
@@ -176,7 +178,8 @@ static void tell_image(const struct story_teller *t, const struct eventlog *log,
 	ret->by = t->shim ? BY_SHIM : BY_FIRMWARE;
 	ret->subject = e->type == EV_EFI_BOOT_SERVICES_APPLICATION ? SUBJECT_IMAGE : SUBJECT_DRIVER;
 	if (efi_image_parse(e->data, e->len, log->uintn, &image))
-		(void)snprintf(ret->name, sizeof(ret->name), "%s", *image.path.file ? image.path.file : image.path.text);
+		(void)snprintf(ret->name, sizeof(ret->name), "%s", *image.path.file ? image.path.file
+		               : *image.path.text ? image.path.text : "from memory, without a path");
 }
 
 /* "Boot0001": the name that the firmware's menu shows, and what it starts. */
@@ -282,6 +285,9 @@ static void tell_tag(const struct event *e, struct story *ret)
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", tags[i].name);
 		return;
 	}
+	/* wbcl.h, SIPAEVENT: in these PCRs nobody else's are known to be */
+	if (e->pcr >= 11 && e->pcr <= 14)
+		ret->by = BY_WINDOWS;
 	(void)snprintf(ret->name, sizeof(ret->name), "tag 0x%08x", (unsigned)t.tag);
 }
 
@@ -319,6 +325,15 @@ static const struct {
 	{ EV_COMPACT_HASH, SUBJECT_OTHER, true },
 };
 
+/* Makers put numbers where others put text. */
+static bool unreadable(const struct event *e)
+{
+	for (size_t i = 0; i < e->len && e->data[i]; i++)
+		if (e->data[i] > 0x20 && e->data[i] < 0x7f)
+			return false;
+	return true;
+}
+
 static void tell_plain(const struct event *e, struct story *ret)
 {
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
@@ -326,11 +341,12 @@ static void tell_plain(const struct event *e, struct story *ret)
 			continue;
 		ret->by = BY_FIRMWARE;
 		ret->subject = plain[i].subject;
-		if (plain[i].text)
+		if (plain[i].text && !unreadable(e))
 			(void)efi_text(e->data, e->len, ret->name, sizeof(ret->name)); /* cut */
 		else if (e->type == EV_S_CRTM_VERSION && efi_is_utf16(e->data, e->len))
 			(void)efi_utf16_text(e->data, e->len, ret->name, sizeof(ret->name)); /* cut */
-		return;
+		if (ret->subject != SUBJECT_OTHER || *ret->name)
+			return;
 	}
 	(void)snprintf(ret->name, sizeof(ret->name), "%s (0x%x)", event_type_name(e->type), (unsigned)e->type);
 }

@@ -16,6 +16,7 @@ enum measurer {
 	BY_KERNEL_STUB,
 	BY_SYSTEMD_BOOT,
 	BY_SYSTEMD_STUB,
+	BY_WINDOWS,
 	BY_COUNT
 };
 enum subject {

@@ -14,7 +14,7 @@
 #define EVENTLOGS "tests/unit/eventlogs/"
 
 struct file {
-	uint8_t bytes[65536];
+	uint8_t bytes[131072];
 	size_t len;
 };
 
