@@ -45,6 +45,8 @@ imagate_install_files() {
             inst_multiple -o "$dracutsysrootdir$path"/*.der
         elif [[ -f "$dracutsysrootdir$path" ]]; then
             inst_simple "$path"
+            # beside the seal: the event log of the boot that sealed, so that a refusal can say what changed
+            [[ $kind == seal ]] && inst_multiple -o "$path.log"
             # beside a policy: its signatures, for the gate and for the kernel
             [[ $kind == *policy ]] && inst_multiple -o "$path.p7s" "$path.ima"
             if [[ $kind == signed-policy && ! -f "$dracutsysrootdir$path.p7s" ]]; then

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/refused.h"
 #include "cli/verb.h"
 #include "core/decide.h"
 #include "core/record.h"
@@ -27,6 +28,7 @@ static int explain_boot(void)
 		return IMAGATE_FAILED;
 	}
 	explain(r.decision.cause);
+	refused_print(&r.refused, "  ");
 	return IMAGATE_OK;
 }
 

@@ -10,7 +10,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#define PCR_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
+#define PCR_LOG EVENTLOG_PATH
 
 struct pcr_wish {
 	const struct verb *verb;

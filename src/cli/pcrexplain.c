@@ -79,7 +79,6 @@ static const char *verdict(const struct against_tpm *t, int n)
 
 /* -- the seal --------------------------------------------------------------------------- */
 
-/* A slot keeps the digest over its PCRs and no more: whether it fits can be told, which of them does not, cannot. */
 static bool slot_fits(const struct seal_object *o, const struct pcr_log *log, bool *ret_fits)
 {
 	struct part parts[EVENTLOG_PCRS];
@@ -97,6 +96,40 @@ static bool slot_fits(const struct seal_object *o, const struct pcr_log *log, bo
 	return true;
 }
 
+/* Which of the slot's PCRs the log gives another value; 0: it does not keep them. */
+static uint32_t slot_differs(const struct seal_slot *s, const struct pcr_log *log)
+{
+	uint32_t differ = 0;
+
+	if (!seal_values_belong(&s->values, &s->object, digest_hash, NULL) || s->values.size != log->values.size)
+		return 0;
+	for (unsigned n = 0; n < EVENTLOG_PCRS; n++)
+		if (seal_values_of(&s->values, n) && memcmp(seal_values_of(&s->values, n), log->values.value[n], s->values.size) != 0)
+			differ |= UINT32_C(1) << n;
+	return differ;
+}
+
+static struct json_object *pcrs_of(uint32_t mask)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int n = 0; n < EVENTLOG_PCRS; n++)
+		if (in(mask, n))
+			json_object_array_add(list, json_object_new_int(n));
+	return list;
+}
+
+static void print_misfit(uint32_t differ)
+{
+	(void)printf("does NOT fit this log");
+	for (int n = 0, before = 0; n < EVENTLOG_PCRS; n++)
+		if (in(differ, n))
+			(void)printf("%s %d", before++ ? "," : ": PCR", n);
+	(void)printf(differ ? "\n  what changed: 'imagate pcr explain --against /etc/imagate/seal.pem" SEAL_LOG_SUFFIX "', the log of the boot that sealed\n"
+	                    : ". It was sealed before slots kept their values, so which of them differs cannot be told: compare with a log "
+	                      "of a boot that it fitted (--against)\n");
+}
+
 static void tell_seal(const struct pcr_wish *w, const struct pcr_log *log, struct json_object *list)
 {
 	static struct seal s;
@@ -110,14 +143,17 @@ static void tell_seal(const struct pcr_wish *w, const struct pcr_log *log, struc
 
 		(void)pcr_selection_format(&s.slot[i].object.pcrs, pcrs, sizeof(pcrs)); /* 96 holds all */
 		if (!list) {
-			(void)printf("seal, slot %zu (%s): %s\n", i + 1, pcrs, !known ? "bound to a bank that this log does not have, or is not shown"
-			             : fits ? "fits this log" : "does NOT fit this log. A slot keeps one digest over its PCRs, so which of them "
-			                                        "differs cannot be told: compare with a log of a boot that it fitted (--against)");
+			(void)printf("seal, slot %zu (%s): ", i + 1, pcrs);
+			if (known && !fits)
+				print_misfit(slot_differs(&s.slot[i], log));
+			else
+				(void)puts(known ? "fits this log" : "bound to a bank that this log does not have, or is not shown");
 			continue;
 		}
 		o = json_object_new_object();
 		json_object_object_add(o, "pcrs", json_object_new_string(pcrs));
 		json_object_object_add(o, "fits", known ? json_object_new_boolean(fits) : NULL);
+		json_object_object_add(o, "differ", pcrs_of(known && !fits ? slot_differs(&s.slot[i], log) : 0));
 		json_object_array_add(list, o);
 	}
 }
@@ -234,38 +270,12 @@ static struct json_object *pcrs_json(const struct pcr_log *log, uint32_t mask, c
 
 /* -- against another log ------------------------------------------------------------------- */
 
-static const char *const kinds[] = {
-	[DIFFERENCE_CHANGED] = "changed", [DIFFERENCE_ADDED] = "added", [DIFFERENCE_REMOVED] = "removed",
-};
-
-/* Both names without the words that they share at the beginning and at the end. */
-static void print_change(const struct difference *d, const char *words)
-{
-	const char *a = d->a.name, *b = d->b.name;
-	size_t same = 0, begin = 0, a_len = strlen(a), b_len = strlen(b), end = 0;
-
-	for (; a[same] && a[same] == b[same]; same++)
-		if (a[same] == ' ')
-			begin = same + 1;
-	for (same = 0; same < a_len - begin && same < b_len - begin && a[a_len - 1 - same] == b[b_len - 1 - same]; same++)
-		if (a[a_len - 1 - same] == ' ')
-			end = same + 1;
-	(void)printf("PCR %u: %s: '%.*s' became '%.*s' (%s)\n", d->pcr, words, (int)(a_len - begin - end), a + begin,
-	             (int)(b_len - begin - end), b + begin, measurer_name(d->a.by));
-}
-
 static void print_difference(const struct difference *d)
 {
-	const struct story *s = d->kind == DIFFERENCE_ADDED ? &d->b : &d->a;
-	char words[WORDS];
+	char words[2 * WORDS];
 
-	story_words(s, words, sizeof(words));
-	if (d->kind == DIFFERENCE_CHANGED && strcmp(d->a.name, d->b.name) != 0) {
-		print_change(d, words);
-		return;
-	}
-	(void)printf("PCR %u: %s %s%s (%s)\n", d->pcr, words, d->kind == DIFFERENCE_CHANGED ? "" : "was ", kinds[d->kind],
-	             measurer_name(s->by));
+	difference_words(d, words, sizeof(words));
+	(void)printf("PCR %u: %s\n", d->pcr, words);
 }
 
 static void differs(const struct difference *d, void *arg)
@@ -278,7 +288,7 @@ static void differs(const struct difference *d, void *arg)
 	}
 	o = json_object_new_object();
 	json_object_object_add(o, "pcr", json_object_new_int((int)d->pcr));
-	json_object_object_add(o, "what", json_object_new_string(kinds[d->kind]));
+	json_object_object_add(o, "what", json_object_new_string(difference_kind_name(d->kind)));
 	json_object_object_add(o, "subject", json_object_new_string(subject_name(d->kind == DIFFERENCE_ADDED ? d->b.subject : d->a.subject)));
 	json_object_object_add(o, "before", d->kind == DIFFERENCE_ADDED ? NULL : json_object_new_string(d->a.name));
 	json_object_object_add(o, "after", d->kind == DIFFERENCE_REMOVED ? NULL : json_object_new_string(d->b.name));

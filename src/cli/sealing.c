@@ -7,6 +7,7 @@
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/cmdline.h"
+#include "core/eventlog.h"
 #include "core/policy.h"
 
 #include "crypto/crypto.h"
@@ -68,6 +69,18 @@ static unsigned epoch_of_now(const struct sealing *g)
 	return file_read(AT_FDCWD, path, POLICY_FILE_MAX, &text, &len) == 0 && policy_epoch(text, len, &epoch, &line) ? epoch : 0;
 }
 
+/* Beside the digest, for saying later which of them differs. Where one moved in between, a sentence less. */
+static void keep_values(struct tpm *t, struct seal_slot *slot)
+{
+	uint8_t values[SEAL_VALUES_MAX];
+	size_t len;
+
+	if (tpm_pcr_read(t, &slot->object.pcrs, values, sizeof(values), &len, NULL) != OUTCOME_OK ||
+	    !seal_values_take(&slot->object.pcrs, values, len, &slot->values) ||
+	    !seal_values_belong(&slot->values, &slot->object, digest_hash, NULL))
+		slot->values = (struct seal_values){ 0 };
+}
+
 /* What the slot is bound to, in it and in the record that is sealed. */
 static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slot, struct seal_record *r,
                          struct why *why)
@@ -77,8 +90,10 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
 
 	*slot = (struct seal_slot){ .floor = g->floor, .stage = strict(&g->config->pcrs) ? g->stage : STAGE_UNSET, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
 	o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
-	if (o == OUTCOME_OK)
+	if (o == OUTCOME_OK) {
+		keep_values(t, slot);
 		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
+	}
 	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
 	r->floor = g->floor;
 	r->epoch = epoch_of_now(g);
@@ -272,6 +287,21 @@ int sealing_store(const struct sealing *g, const struct seal *s, const struct se
 	return IMAGATE_OK;
 }
 
+void sealing_keep_log(const struct sealing *g)
+{
+	CLEAN_FREE char *log = NULL;
+	char path[PATH_MAX];
+	size_t len;
+	int r = file_read(AT_FDCWD, EVENTLOG_PATH, SEAL_LOG_MAX, &log, &len);
+
+	(void)snprintf(path, sizeof(path), "%s" SEAL_LOG_SUFFIX, g->path); /* far shorter */
+	if (r == 0)
+		r = file_write_atomic(AT_FDCWD, path, log, len, 0600);
+	/* an older copy does no harm: it is only used where it gives the values that were sealed to */
+	if (r < 0 && r != -ENOENT)
+		log_warning("%s: %s; a refused boot will say which PCR differs, and not what changed", path, strerror(-r));
+}
+
 int sealing_count(const struct sealing *g, const struct secret *master)
 {
 	char fresh[PATH_MAX], old[PATH_MAX];
@@ -285,6 +315,7 @@ int sealing_count(const struct sealing *g, const struct secret *master)
 		why_set(&why, WHY_ERRNO, -r, "rename", g->path);
 		return sealing_failed("the new seal is good and could not be put in place", &why);
 	}
+	sealing_keep_log(g);
 	finish(g, master);
 	return IMAGATE_OK;
 }

@@ -41,6 +41,9 @@ void sealing_undo(const struct sealing *g, const struct seal *s);
  * what was sealed before go, and the door is closed. Returns an exit code, and has said what is wrong. */
 int sealing_count(const struct sealing *g, const struct secret *master);
 
+/* The event log of this boot beside the seal, if there is one: whoever seals for this boot does that. */
+void sealing_keep_log(const struct sealing *g);
+
 /* This system's seal: has each stage a slot of its own? Then there are no permits (no slot for a stage below the floor)
  * and no trials (whose command line, with the tries in it, no slot is for). */
 bool sealing_is_strict(void);

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/latedoor.h"
+#include "cli/refused.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/record.h"
@@ -75,6 +76,15 @@ static void properties(const struct record *r, struct property ret[static PROPER
 	               : "no counter was locked in this boot", late ? "; closed by the host, not by the gate" : "");
 }
 
+static struct json_object *changed_json(const struct refused *r)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < r->lines; i++)
+		json_object_array_add(list, json_object_new_string(r->line[i]));
+	return list;
+}
+
 static void print_text(const struct record *r)
 {
 	struct property p[PROPERTIES];
@@ -87,6 +97,7 @@ static void print_text(const struct record *r)
 	if (d->cause != CAUSE_NONE)
 		(void)printf("          %s\n          %s\n", cause_what(d->cause),
 		             cause_remedy(d->cause));
+	refused_print(&r->refused, "          ");
 	for (int i = 0; i < PROPERTIES; i++)
 		(void)printf("%-11s %-3s %s\n", p[i].name, p[i].holds ? "yes" : "no", p[i].words);
 	for (int s = 0; s < STEP_COUNT; s++) {
@@ -116,6 +127,7 @@ static void print_json(const struct record *r)
 	json_object_object_add(o, "verdict", json_object_new_string(verdict_name(r->decision.verdict)));
 	json_object_object_add(o, "stage", json_object_new_string(stage_name(r->decision.stage)));
 	json_object_object_add(o, "cause", json_object_new_string(cause_name(r->decision.cause)));
+	json_object_object_add(o, "changed", changed_json(&r->refused));
 	json_object_object_add(o, "policy", json_object_new_string(r->policy));
 	json_object_object_add(o, "policy-rules", json_object_new_int((int)r->policy_rules));
 	json_object_object_add(o, "protected", list);

@@ -1,5 +1,6 @@
 #include "core/story.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LOOK_AHEAD 64 /* records of one PCR: bounds what hostile logs cost */
@@ -127,6 +128,49 @@ static unsigned compare_pcr(const struct comparison *c, unsigned pcr)
 		}
 	}
 	return n;
+}
+
+/* -- in words ---------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {
+	[DIFFERENCE_CHANGED] = "changed", [DIFFERENCE_ADDED] = "was added", [DIFFERENCE_REMOVED] = "was removed",
+};
+
+const char *difference_kind_name(enum difference_kind k)
+{
+	static const char *const names[] = {
+		[DIFFERENCE_CHANGED] = "changed", [DIFFERENCE_ADDED] = "added", [DIFFERENCE_REMOVED] = "removed",
+	};
+
+	return (size_t)k < sizeof(names) / sizeof(names[0]) ? names[k] : "?";
+}
+
+/* Both names without the words that they share at the beginning and at the end. */
+static void change_words(const struct difference *d, const char *words, char *ret, size_t size)
+{
+	const char *a = d->a.name, *b = d->b.name;
+	size_t same = 0, begin = 0, a_len = strlen(a), b_len = strlen(b), end = 0;
+
+	for (; a[same] && a[same] == b[same]; same++)
+		if (a[same] == ' ')
+			begin = same + 1;
+	for (same = 0; same < a_len - begin && same < b_len - begin && a[a_len - 1 - same] == b[b_len - 1 - same]; same++)
+		if (a[a_len - 1 - same] == ' ')
+			end = same + 1;
+	(void)snprintf(ret, size, "%s: '%.*s' became '%.*s' (%s)", words, (int)(a_len - begin - end), a + begin,
+	               (int)(b_len - begin - end), b + begin, measurer_name(d->a.by)); /* cut */
+}
+
+void difference_words(const struct difference *d, char *ret, size_t size)
+{
+	const struct story *s = d->kind == DIFFERENCE_ADDED ? &d->b : &d->a;
+	char words[STORY_NAME_MAX + 128];
+
+	story_words(s, words, sizeof(words));
+	if (d->kind == DIFFERENCE_CHANGED && strcmp(d->a.name, d->b.name) != 0)
+		change_words(d, words, ret, size);
+	else
+		(void)snprintf(ret, size, "%s %s (%s)", words, kinds[d->kind], measurer_name(s->by)); /* cut */
 }
 
 unsigned eventlog_compare(const struct comparison *c)

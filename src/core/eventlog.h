@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EVENTLOG_PATH "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define EVENTLOG_MAX (4u << 20)
 #define EVENTLOG_ALGORITHMS 16
 #define EVENTLOG_PCRS 24

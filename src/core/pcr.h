@@ -13,6 +13,16 @@ struct pcr_selection {
 	uint32_t mask; /* bit n: PCR n, 0..23 */
 };
 
+/* How many PCRs. By hand: core is to need no library. */
+static inline size_t pcr_count(uint32_t mask)
+{
+	size_t n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
 /* Blanks are allowed around numbers. PCR 10 is refused: IMA extends it all the time.
  * So are an empty list, doubles, numbers above 23 and unknown banks (sha1 among them);
  * *ret_error is then a constant that says which. */

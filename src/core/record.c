@@ -42,6 +42,17 @@ static void put_why(struct out *o, enum step s, const struct why *w)
 	    w->operation ? w->operation : "", w->subject, w->detail);
 }
 
+static const char *const refused_words[] = {
+	[REFUSED_UNKNOWN] = "unknown", [REFUSED_SAME] = "same", [REFUSED_DIFFER] = "differ",
+};
+
+static void put_refused(struct out *o, const struct refused *r)
+{
+	put(o, "refused=%s\nchanged-pcrs=%06x\nchanged-more=%u\n", refused_words[r->state], (unsigned)r->differ, r->more);
+	for (size_t i = 0; i < r->lines; i++)
+		put(o, "changed=%s\n", r->line[i]);
+}
+
 size_t record_format(const struct record *r, char *ret, size_t size)
 {
 	struct out o = { ret, size, 0, size > 0 };
@@ -65,6 +76,8 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 		put(&o, "step.%s=%s\n", step_name((enum step)s), outcome_name(r->evidence.outcome[s]));
 	for (int s = 0; s < STEP_COUNT; s++)
 		put(&o, "ms.%s=%u\n", step_name((enum step)s), r->step_ms[s]);
+	if (r->refused.state != REFUSED_UNKNOWN)
+		put_refused(&o, &r->refused);
 	for (int s = 0; s < STEP_COUNT; s++)
 		put_why(&o, (enum step)s, &r->why[s]);
 	return o.ok ? o.used : 0;
@@ -142,6 +155,25 @@ static void take_why(struct why *w, struct piece v)
 	}
 }
 
+/* False: the line is not about that. */
+static bool take_refused(struct refused *r, struct piece key, struct piece v)
+{
+	uint8_t mask[3];
+	size_t n;
+
+	if (piece_is(key, "refused"))
+		r->state = piece_is(v, "differ") ? REFUSED_DIFFER : piece_is(v, "same") ? REFUSED_SAME : REFUSED_UNKNOWN;
+	else if (piece_is(key, "changed-pcrs") && hex_decode(v.p, v.len, mask, sizeof(mask), &n) && n == sizeof(mask))
+		r->differ = (uint32_t)mask[0] << 16 | (uint32_t)mask[1] << 8 | mask[2];
+	else if (piece_is(key, "changed-more"))
+		r->more = (unsigned)number(v);
+	else if (piece_is(key, "changed") && r->lines < REFUSED_LINES)
+		copy(v, r->line[r->lines++], REFUSED_LINE);
+	else
+		return false;
+	return true;
+}
+
 static void take_step(struct record *r, struct piece key, struct piece v)
 {
 	for (int s = 0; s < STEP_COUNT; s++) {
@@ -212,7 +244,7 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 	else if (piece_is(key, "evm")) {
 		r->evm_hmac = piece_is(v, "hmac") || piece_is(v, "hmac+x509");
 		r->evm_x509 = piece_is(v, "x509") || piece_is(v, "hmac+x509");
-	} else
+	} else if (!take_refused(&r->refused, key, v))
 		take_step(r, key, v);
 }
 

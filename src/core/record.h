@@ -8,12 +8,15 @@
  *   module-signatures=enforced|as-booted kernel=<release> secure-boot= lsm= tpm-ms= wait-ms= total-ms= peak-kib=
  *   step.<name>=<outcome>
  *   ms.<name>=<n>
+ *   refused=unknown|same|differ changed-pcrs=<hex mask> changed-more=<n>, and for each line changed=<words>: what the TPM
+ *   refused the key for
  *   why.<name>=<domain> <code> <operation> | <subject> | <detail>
  */
 #ifndef IMAGATE_CORE_RECORD_H
 #define IMAGATE_CORE_RECORD_H
 
 #include "core/decide.h"
+#include "core/refused.h"
 #include "core/why.h"
 
 #define RECORD_MAX 16384
@@ -23,6 +26,7 @@ struct record {
 	struct decision decision;
 	struct evidence evidence;
 	struct why why[STEP_COUNT];
+	struct refused refused;
 	char policy[CONFIG_PATH_LEN]; /* "" = none in force */
 	unsigned policy_rules;
 	bool evm_hmac, evm_x509, module_signatures;

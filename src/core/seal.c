@@ -13,11 +13,12 @@
 #define AGAIN ": restore the file or seal again"
 
 /* Lines about the whole, then those of a slot. */
-enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, HEADERS };
+enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, SLOT_VALUES, HEADERS };
 #define HEAD_ALL ((1u << SLOT_SLOT) - 1)
-#define SLOT_ALL (((1u << HEADERS) - 1) & ~HEAD_ALL)
+#define SLOT_ANY (((1u << HEADERS) - 1) & ~HEAD_ALL)
+#define SLOT_ALL (SLOT_ANY & ~(1u << SLOT_VALUES)) /* older ones do not keep them */
 static const char *const names[HEADERS] = {
-	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:",
+	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:", "Pcr-Values:",
 };
 
 struct value {
@@ -92,6 +93,8 @@ static const char *take_header(enum header h, struct value v, struct seal *s)
 	case SLOT_PCR:
 		return hex_decode(v.p, v.len, slot->object.pcr_digest, SEAL_DIGEST_MAX, &slot->object.pcr_digest_len)
 		       ? NULL : "not a hexadecimal digest" AGAIN;
+	case SLOT_VALUES:
+		return seal_values_parse(v.p, v.len, &slot->values) ? NULL : "not 'NUMBER=DIGEST ...'" AGAIN;
 	case HEADERS: break;
 	}
 	return "unknown" AGAIN;
@@ -156,9 +159,9 @@ bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal
 		ret_pem->offset[ret->slots] = (size_t)(line.p - text);
 		ret_pem->len[ret->slots] = (size_t)(t.next - line.p);
 		ret->slots++;
-		seen &= ~SLOT_ALL;
+		seen &= ~SLOT_ANY;
 	}
-	if (ret->slots == 0 || (seen & SLOT_ALL))
+	if (ret->slots == 0 || (seen & SLOT_ANY))
 		*ret_error = "no TSS2 PRIVATE KEY block" AGAIN;
 	return !*ret_error;
 }
@@ -179,16 +182,32 @@ size_t seal_head_format(const struct seal *s, char *ret, size_t size)
 	                     names[HEAD_ID], id, names[HEAD_EVM], s->evm_blob, names[HEAD_RECOVERY], recovery), size);
 }
 
+/* Behind n bytes that are there: the values, where they are kept. 0: it does not fit. */
+static size_t add_values(const struct seal_slot *s, char *ret, size_t size, size_t n)
+{
+	char values[SEAL_VALUES_TEXT];
+	size_t m;
+
+	if (!n || !s->values.mask)
+		return n;
+	if (!seal_values_format(&s->values, values, sizeof(values)))
+		return 0;
+	m = fits(snprintf(ret + n, size - n, "%s %s\n", names[SLOT_VALUES], values), size - n);
+	return m ? n + m : 0;
+}
+
 size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
 {
 	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1];
+	size_t n;
 
 	if (s->cmdline_bound)
 		hex_encode(s->cmdline, CMDLINE_DIGEST_LEN, cmdline);
 	hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
-	return fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
+	n = fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
 	                     s->stage == STAGE_UNSET ? "any" : stage_name(s->stage), stage_name(s->floor),
 	                     s->once ? "yes" : "no", names[SLOT_CMDLINE], cmdline, names[SLOT_PCR], pcr), size);
+	return add_values(s, ret, size, n);
 }
 
 bool evm_blob_valid(const char *blob)

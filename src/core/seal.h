@@ -12,6 +12,7 @@
  *   Slot: stage=any floor=fix once=no
  *   Cmdline: <hex of the command line's digest, or "any">
  *   Pcr-Digest: <hex of the PCR digest that was sealed to>
+ *   Pcr-Values: 0=<hex> 2=<hex> 4=<hex> 7=<hex>      so that it can be said which differs; may be missing
  *   -----BEGIN TSS2 PRIVATE KEY-----
  *   ...
  *
@@ -25,6 +26,7 @@
 #ifndef IMAGATE_CORE_SEAL_H
 #define IMAGATE_CORE_SEAL_H
 
+#include "core/bank.h"
 #include "core/pcr.h"
 #include "core/stage.h"
 
@@ -66,12 +68,22 @@ struct seal_object {
 	size_t private_len;
 };
 
+/* The values that the digest is over. They decide nothing. */
+#define SEAL_VALUES_MAX 768 /* all 24 of sha256 */
+#define SEAL_VALUES_TEXT (2 * SEAL_VALUES_MAX + 24 * 4)
+struct seal_values {
+	uint32_t mask; /* bit n: that of PCR n is there; 0: they are not kept */
+	size_t size;   /* of one */
+	uint8_t bytes[SEAL_VALUES_MAX]; /* one after another, in order of number */
+};
+
 struct seal_slot {
 	enum stage stage; /* only for this one; STAGE_UNSET: for any from the floor up */
 	enum stage floor;
 	bool once;        /* a permit: whoever uses it counts up, which kills it */
 	bool cmdline_bound;
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
+	struct seal_values values;
 	struct seal_object object;
 };
 
@@ -98,6 +110,20 @@ bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal
 /* The counterparts, NUL-terminated; 0 if it does not fit, else the length. */
 size_t seal_head_format(const struct seal *s, char *ret, size_t size);
 size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size);
+
+/* False: they are too many to be kept, or not of one length; then ret is empty. */
+bool seal_values_take(const struct pcr_selection *s, const uint8_t *values, size_t len, struct seal_values *ret);
+const uint8_t *seal_values_of(const struct seal_values *v, unsigned pcr); /* NULL: it is not there */
+/* What follows "Pcr-Values:". */
+bool seal_values_parse(const char *p, size_t len, struct seal_values *ret);
+size_t seal_values_format(const struct seal_values *v, char *ret, size_t size); /* 0: does not fit, or there are none */
+/* Are they those that the object is sealed to? */
+bool seal_values_belong(const struct seal_values *v, const struct seal_object *o, hash_fn hash, void *arg);
+
+/* A copy of the event log of the boot that sealed, beside the seal: what changed since can be said. Public, believed by
+ * nobody. */
+#define SEAL_LOG_SUFFIX ".log"
+#define SEAL_LOG_MAX (256u << 10)
 
 /* Is it "default user:imagate-master 64 <hex>", with the hex length the kernel wants? */
 bool evm_blob_valid(const char *blob);

@@ -80,6 +80,9 @@ struct difference {
 	unsigned pcr, event_a, event_b; /* numbers; of one that was added, only b's counts; of one removed, a's */
 	struct story a, b;
 };
+/* "the EFI program /EFI/debian/grubx64.efi changed", without the PCR. Cut to fit. */
+void difference_words(const struct difference *d, char *ret, size_t size);
+const char *difference_kind_name(enum difference_kind k); /* "changed": stable, for programs */
 typedef void (*difference_fn)(const struct difference *d, void *arg);
 struct comparison {
 	const struct eventlog *a, *b;

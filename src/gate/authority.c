@@ -133,6 +133,7 @@ enum outcome step_authority(struct boot *b)
 	struct decision d;
 	enum asked asked;
 
+	refusal_find(b);
 	request_take(b, BOOT_WHY(b, STEP_RATCHET));
 	if (b->request.permit != STAGE_UNSET && b->request.permit == decide_stage(&s))
 		k->authority = AUTHORITY_PERMIT;

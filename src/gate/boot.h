@@ -117,6 +117,9 @@ bool root_seal(const struct boot *b, struct seal *ret);
 /* The request on the root, if it is verified; b->request. */
 void request_take(struct boot *b, struct why *why);
 
+/* Where the TPM refused: b->record.refused. */
+void refusal_find(struct boot *b);
+
 /* How files of the real root are judged: fills b->examine and *ret, which points into b. */
 void judging_about(struct boot *b, struct preflight_about *ret);
 

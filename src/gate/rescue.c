@@ -122,6 +122,8 @@ static void say_what_happened(void)
 	if (file_read(AT_FDCWD, RECORD_PATH, RECORD_MAX, &text, &len) == 0 && record_parse(text, len, &r)) {
 		(void)fprintf(stderr, "\nimagate stopped this boot: %s\n%s\n", cause_what(r.decision.cause),
 		              cause_remedy(r.decision.cause));
+		for (size_t i = 0; i < r.refused.lines; i++)
+			(void)fprintf(stderr, "%s\n", r.refused.line[i]);
 	} else {
 		(void)fprintf(stderr, "\nimagate: the boot stopped before the gate had decided anything.\n");
 	}

@@ -128,6 +128,25 @@ static void say_cmdline(const struct boot *b)
 		log_warning("  %.*s on the kernel command line: %s", (int)w.name_len, w.name, what);
 }
 
+/* Which PCRs, what changed, what to do. False: nothing is known of that. */
+static bool say_refused(const struct boot *b, bool grave)
+{
+	const struct refused *r = &b->record.refused;
+	char text[REFUSED_REMEDY];
+
+	if (r->state == REFUSED_UNKNOWN)
+		return false;
+	for (size_t i = 0; i < r->lines; i++)
+		say(grave, r->line[i]);
+	if (r->more) {
+		(void)snprintf(text, sizeof(text), "and %u more: 'imagate pcr explain' on the running system", r->more);
+		say(grave, text);
+	}
+	refused_remedy(r, text, sizeof(text));
+	say(grave, text);
+	return true;
+}
+
 /* Who is asked for a key must know why. */
 void tell_before_asking(const struct boot *b, const struct decision *d)
 {
@@ -137,6 +156,7 @@ void tell_before_asking(const struct boot *b, const struct decision *d)
 	why_format(&b->record.why[STEP_UNSEAL], text, sizeof(text));
 	if (b->record.why[STEP_UNSEAL].domain != WHY_NONE)
 		log_error("  %s", text);
+	(void)say_refused(b, true);
 	log_error("Type the recovery key (from 'imagate seal') and the boot goes on.");
 }
 
@@ -168,7 +188,8 @@ void tell_console(const struct boot *b)
 		log_notice("%s", text);
 	if (d->cause != CAUSE_NONE) {
 		say(grave, cause_what(d->cause));
-		say(grave, cause_remedy(d->cause));
+		if (d->cause != CAUSE_KEY_REFUSED || !say_refused(b, grave))
+			say(grave, cause_remedy(d->cause));
 	}
 	if (b->record.evidence.key.cmdline == TRI_NO)
 		say_cmdline(b);
@@ -204,6 +225,7 @@ void tell_journal(const struct boot *b)
 	                      "IMAGATE_FLOOR=%s", stage_name(r->evidence.key.floor),
 	                      "IMAGATE_WRONG_KEYS=%u", r->wrong_keys, "IMAGATE_HEALED=%u", r->healed,
 	                      "IMAGATE_ACTION=%s", r->decision.verdict == VERDICT_STOP ? action_name(r->decision.action) : "none",
+	                      "IMAGATE_CHANGED=%s", r->refused.lines ? r->refused.line[0] : "",
 	                      "IMAGATE_UNSEAL=%s", outcome_name(r->evidence.outcome[STEP_UNSEAL]),
 	                      "IMAGATE_PREFLIGHT=%s", outcome_name(r->evidence.outcome[STEP_PREFLIGHT]),
 	                      "IMAGATE_TPM_MSEC=%u", r->tpm_ms, "IMAGATE_TOTAL_MSEC=%u", r->total_ms,

@@ -1,5 +1,6 @@
 #include "core/coverage.h"
 #include "core/predict.h"
+#include "core/refused.h"
 #include "core/story.h"
 
 #include <stddef.h>
@@ -51,6 +52,29 @@ static void look(const struct eventlog *log, struct story_teller *teller, const 
 	(void)efi_signatures_count(e->data, e->len);
 }
 
+/* Sealed to what the log gives; now its first PCR is another. */
+static void refuse(const struct eventlog *log, const struct pcr_values *v)
+{
+	static struct seal_slot slot;
+	static struct refused r;
+	uint8_t values[SEAL_VALUES_MAX];
+	const struct part all = { values, 8 * v->size };
+	const struct refused_about a = { &slot, values, all.len, log, log, hash, NULL };
+	char text[REFUSED_REMEDY];
+
+	for (size_t n = 0; n < 8; n++)
+		memcpy(values + n * v->size, v->value[n], v->size);
+	slot = (struct seal_slot){ .object.pcrs = { PCR_BANK_SHA256, 0xff }, .object.pcr_digest_len = 32 };
+	(void)hash(NULL, BANK_SHA256, &all, 1, slot.object.pcr_digest);
+	if (!seal_values_take(&slot.object.pcrs, values, all.len, &slot.values))
+		abort();
+	values[0] ^= 1;
+	refused_explain(&a, &r);
+	refused_remedy(&r, text, sizeof(text));
+	if (r.state != REFUSED_DIFFER || r.differ != 1 || r.lines != 1 || !*text)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t banks[] = { BANK_SHA1, BANK_SHA256, BANK_SHA512 };
@@ -87,6 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* nothing changes, so nothing changes */
 		if (ok && eventlog_compare(&same) != 0)
 			abort();
+		if (ok && banks[i] == BANK_SHA256)
+			refuse(&log, &v);
 		coverage_of(&log, banks[i], hash, NULL, &cover);
 		if (coverage_recommend(&cover, 0xffffff))
 			abort(); /* nothing to add to all of them */

@@ -64,10 +64,15 @@ new = hashlib.sha256(values).digest()
 head, body, tail = re.match(r"(.*KEY-----\n)(.*)(-----END.*)", text, re.S).groups()
 body = base64.encodebytes(base64.b64decode(body).replace(old, new)).decode().replace("\n", "")
 body = "\n".join(body[i:i + 64] for i in range(0, len(body), 64)) + "\n"
-print(head.replace(old.hex(), new.hex()) + body + tail, end="")' $seal >"$tmp/seal.pem"
+kept = "Pcr-Values: " + " ".join("%d=%s" % (n, values[32 * i:32 * i + 32].hex()) for i, n in enumerate((0, 2, 4, 7))) + "\n"
+head = head.replace(old.hex(), new.hex()).replace("-----BEGIN", kept + "-----BEGIN")
+print(head + body + tail, end="")' $seal >"$tmp/seal.pem"
 try seal_fits 0 'slot 1 (sha256:0,2,4,7): fits this log' explain --log $logs/ovmf-grub.bin --seal "$tmp/seal.pem"
-json seal_fits_json 0 'o["slots"] == [{"pcrs": "sha256:0,2,4,7", "fits": True}]' explain --log $logs/ovmf-grub.bin \
+json seal_fits_json 0 'o["slots"] == [{"pcrs": "sha256:0,2,4,7", "fits": True, "differ": []}]' explain --log $logs/ovmf-grub.bin \
 	--seal "$tmp/seal.pem"
+try seal_differs 0 'does NOT fit this log: PCR 4$' explain --log $logs/ovmf-grub-next.bin --seal "$tmp/seal.pem"
+json seal_differs_json 0 'o["slots"][0]["fits"] is False and o["slots"][0]["differ"] == [4]' explain \
+	--log $logs/ovmf-grub-next.bin --seal "$tmp/seal.pem"
 try seal_other_bank 0 'a bank that this log does not have, or is not shown' explain sha384:0 --log $logs/ovmf-grub.bin --seal $seal
 try seal_covers 1 '^sha256:0,2,4,7, from' coverage --log $logs/ovmf-grub.bin --seal $seal
 

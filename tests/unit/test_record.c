@@ -20,6 +20,7 @@ static struct record sample(void)
 	for (int i = 0; i < STEP_COUNT; i++)
 		r.evidence.outcome[i] = (enum outcome)(i % OUTCOME_COUNT), r.step_ms[i] = (unsigned)i * 11;
 	why_detail(why_set(&r.why[STEP_UNSEAL], WHY_TPM, 0x99d, "Esys_Unseal", "a = b"), "moved | away");
+	r.refused = (struct refused){ REFUSED_DIFFER, 1u << 4 | 1u << 14, 2, 7, { "PCR 4: a = b", "PCR 14 differs" } };
 	why_set(&r.why[STEP_POLICY], WHY_TEXT, 7, "policy", "/p");
 	return r;
 }
@@ -42,6 +43,7 @@ static void test_roundtrip(void **state)
 	assert_string_equal(back.evidence.facts.lsm, "yama,apparmor");
 	assert_string_equal(back.evidence.facts.release, "6.1.0-56-amd64");
 	assert_string_equal(back.policy, r.policy);
+	assert_memory_equal(&back.refused, &r.refused, sizeof(r.refused));
 	assert_true(back.policy_rules == 22 && back.ima_certs == 2 && back.evm_certs == 3);
 	assert_true(back.evm_hmac && back.evm_x509 && back.module_signatures);
 	assert_true(back.tpm_ms == 700 && back.wait_ms == 5000 && back.total_ms == 6000 && back.peak_kib == 4096);

@@ -32,6 +32,8 @@ static struct seal sample(void)
 	(void)snprintf(s.evm_blob, sizeof(s.evm_blob), "%s", blob);
 	for (int i = 0; i < 2; i++)
 		s.slot[i] = sample_slot(i);
+	/* one of today's, and one from before values were kept */
+	assert_true(seal_values_parse("0=0a 2=0b 4=0c 7=0d", 19, &s.slot[1].values));
 	return s;
 }
 
@@ -55,6 +57,7 @@ static void test_roundtrip(void **state)
 		assert_int_equal(back.slot[i].floor, s.slot[i].floor);
 		assert_int_equal(back.slot[i].once, s.slot[i].once);
 		assert_memory_equal(back.slot[i].cmdline, s.slot[i].cmdline, CMDLINE_DIGEST_LEN);
+		assert_memory_equal(&back.slot[i].values, &s.slot[i].values, sizeof(s.slot[i].values));
 		assert_int_equal(back.slot[i].object.parent, s.slot[i].object.parent);
 		assert_int_equal(back.slot[i].object.counter, s.slot[i].object.counter);
 		assert_true(back.slot[i].object.generation == s.slot[i].object.generation);
@@ -127,6 +130,8 @@ static const struct {
 	{ "Pcr-Digest: 0102", "Pcr-Digest: 01g2", 8 },
 	{ "Pcr-Digest: 0102", "Pcr-Digest: 0103", 0 }, /* not the PEM block's */
 	{ "Cmdline:", "Pcr-Digest:", 8 },
+	{ "4=0c", "4=", 17 },
+	{ "Pcr-Values: ", "Pcr-Values: 0=0a\nPcr-Values: ", 18 },
 	{ "-----BEGIN TSS2 PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----", 0 },
 	{ "-----END TSS2", "-----END", 0 },
 };
