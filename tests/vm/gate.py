@@ -11,7 +11,7 @@ import struct
 import subprocess
 
 import machine as m
-from golden import conf, golden, lsm_for
+from golden import conf, golden, lsm_for, recovery_key
 
 ENFORCE = "ima_appraise=enforce "
 # what the journal says of a stop, where it ends
@@ -242,7 +242,7 @@ def initrd_unit(name, text):
 
 
 def pcr(kernel, work):
-    """PCR 7 was extended before the gate: the TPM refuses the key, the boot stops and says so"""
+    """PCR 7 was extended before the gate: the TPM refuses the key, the boot stops and names the PCR and what to do"""
     files = dict(m.program("/usr/bin/tpm2"), **initrd_unit("extend.service", EXTEND_UNIT))
     files.update(m.program("/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"))
     r = boot(kernel, work, files=files, script=KERNEL_STATE + "systemctl show imagate-gate.service -p StatusText\n")
@@ -251,6 +251,8 @@ def pcr(kernel, work):
     rec = record(r)
     check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
     check(r, "imagate recover" in r.console, "the advice is missing")
+    check(r, re.search(r"PCR 7 \(Secure Boot: [^)]*\)", r.console) and "If you switched Secure Boot" in r.console and
+          rec["changed-pcrs"] == "000080", "the console does not name the PCR")
     return r
 
 
@@ -622,7 +624,7 @@ def no_systemd_stop(kernel, work):
     return r
 
 
-GRUB_MODULES = "part_gpt part_msdos fat linux normal tpm echo configfile search search_fs_file".split()
+GRUB_MODULES = "part_gpt part_msdos fat linux linuxefi normal tpm echo configfile search search_fs_file".split()
 
 
 def grub(note):
@@ -632,7 +634,8 @@ def grub(note):
         root = os.path.join(m.CACHE, "root")
         line = "root=/dev/vda ro console=ttyS0 systemd.show_status=0 " + vm.cmdline
         cfg = os.path.join(work, "grub.cfg")
-        open(cfg, "w").write("linux /vmlinuz %s\ninitrd /initrd\nboot\n" % line)
+        # Debian's plain 'linux' hands no event log over where Secure Boot is off
+        open(cfg, "w").write("linuxefi /vmlinuz %s\ninitrdefi /initrd\nboot\n" % line)
         early, made = "/tmp/%s.cfg" % os.path.basename(work), "/tmp/%s.efi" % os.path.basename(work)
         open(root + early, "w").write(
             "# %s\nsearch --no-floppy --file /imagate-esp --set=root\nconfigfile ($root)/grub.cfg\n" % note)
@@ -655,8 +658,15 @@ def grub(note):
     return args
 
 
+CHANGED = r"PCR 4: the EFI program /EFI/BOOT/BOOTX64\.EFI changed \(firmware\)"
+SAYS_WHY = KERNEL_STATE + """
+echo "--- status"; imagate status; echo "--- end"
+echo "--- explain"; imagate explain; echo "--- end"
+"""
+
+
 def chain(kernel, work):
-    """OVMF and GRUB: sealed there, admitted there; with another GRUB the key is refused"""
+    """OVMF and GRUB: sealed there, admitted there; with another GRUB the key is refused, and console and status say what changed"""
     tpm, disk = os.path.join(work, "tpm"), os.path.join(work, "disk.qcow2")
     m.new_tpm(tpm)
     m.sh("qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.join(m.CACHE, "disk.raw"), "-F", "raw", disk)
@@ -669,12 +679,20 @@ def chain(kernel, work):
                          firmware=grub(note), timeout=600).run()  # in fix everything is labelled
     r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
     check(r, r.value("seal-rc") == "0", "imagate seal failed")
-    files["etc/imagate/seal.pem"] = r.block("seal")
+    files["etc/imagate/seal.pem"], recovery = r.block("seal"), recovery_key(r)
     r = go(fix, "first")
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1", "the same chain does not get the key")
-    r = go(ENFORCE + lsm_for(kernel), "second")
-    stopped(r, "key-refused")
+    check(r, record(r).get("refused") is None, "a boot that was not refused says why it was")
+    files["etc/imagate/imagate.conf"] = conf(recovery="ask = yes")
+    r = go(ENFORCE + lsm_for(kernel), "second", SAYS_WHY, answers=[("recovery key:", recovery + "\n")])
+    went_on(r, "admit", "none")
+    rec = record(r)
+    check(r, rec.get("authority") == "recovery-key" and rec.get("changed-pcrs") == "000010", "another GRUB got the key, or more differs")
+    before = r.console.split("Type the recovery key")[0]
+    for says, text in (("the console", before), ("status", r.block("status")), ("explain", r.block("explain"))):
+        check(r, re.search(CHANGED, text) and "If you updated the boot loader (GRUB, shim) or the kernel: type the recovery key, then run "
+              "'imagate recover'" in text, says + " does not say what changed and what to do")
     return r
 
 
