@@ -728,6 +728,7 @@ class Dracut:
         finally:
             m.sh("umount", os.path.join(root, "proc"))
         there = os.path.exists(root + made)
+        self.listing = m.sh("chroot", root, "lsinitrd", made) if there and whole else ""
         if there:
             shutil.move(root + made, self.image)
         shutil.rmtree(root)
@@ -738,8 +739,9 @@ def dracut_seal(kernel, work):
     """the initramfs that dracut makes with a seal in /etc/imagate, nothing added to it, boots in enforce"""
     g = golden(kernel)
     d = Dracut(kernel, work)
-    r = d.run(conf_text=conf(), add={"seal.pem": g.seal}, whole=True)
+    r = d.run(conf_text=conf(), add={"seal.pem": g.seal, "seal.pem.log": "for words only"}, whole=True)
     check(r, r.agent.startswith("exit 0, image made") and "imagate:" not in r.agent, "dracut failed or complained")
+    check(r, "etc/imagate/seal.pem.log" in d.listing, "the log beside the seal is not in the initramfs")
     r = m.Machine(kernel, ENFORCE + lsm_for(kernel), disk=g.disk, tpm=g.tpm_copy(work), initramfs=d.image,
                   script=KERNEL_STATE).run()
     went_on(r, "admit", "none")
