@@ -674,10 +674,10 @@ def chain(kernel, work):
     files = {"etc/imagate/imagate.conf": conf(), "etc/imagate/policy":
              open(os.path.join(m.REPO, "policy", "server.policy")).read()}
 
-    def go(line, note, script=KERNEL_STATE, **more):
+    def go(line, note, script=KERNEL_STATE, answers=(), **more):
         # GRUB leaves its last line on the agent's console unfinished
         return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script="echo\n" + script, keep=True,
-                         firmware=grub(note), timeout=600).run()  # in fix everything is labelled
+                         answers=answers, firmware=grub(note), timeout=600).run()  # in fix everything is labelled
     r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
     check(r, r.value("seal-rc") == "0", "imagate seal failed")
     files["etc/imagate/seal.pem"], recovery = r.block("seal"), recovery_key(r)
