@@ -99,7 +99,7 @@ static enum outcome fill(struct tpm *t, const struct secret *master, struct seal
 	payload_build(r, ret_payload->bytes);
 	ret_payload->len = PAYLOAD_LEN;
 	explicit_bzero(r, sizeof(*r));
-	return tpm_seal(t, ret_payload, &slot->object, why);
+	return tpm_seal(t, ret_payload, &slot->object, NULL, 0, why);
 }
 
 /* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can

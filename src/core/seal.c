@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,11 +14,12 @@
 #define AGAIN ": restore the file or seal again"
 
 /* Lines about the whole, then those of a slot. */
-enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, HEADERS };
+enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, SLOT_MAC, HEADERS };
 #define HEAD_ALL ((1u << SLOT_SLOT) - 1)
-#define SLOT_ALL (((1u << HEADERS) - 1) & ~HEAD_ALL)
+#define SLOT_ANY (((1u << HEADERS) - 1) & ~HEAD_ALL)
+#define SLOT_ALL (SLOT_ANY & ~(1u << SLOT_MAC)) /* older ones have no Mac: they are not renewed unless used */
 static const char *const names[HEADERS] = {
-	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:",
+	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:", "Mac:",
 };
 
 struct value {
@@ -90,8 +92,13 @@ static const char *take_header(enum header h, struct value v, struct seal *s)
 		return !slot->cmdline_bound || exact_hex(v, slot->cmdline, CMDLINE_DIGEST_LEN)
 		       ? NULL : "not a digest and not 'any'" AGAIN;
 	case SLOT_PCR:
+		if (text_is(v.p, v.len, "none"))
+			return NULL;
 		return hex_decode(v.p, v.len, slot->object.pcr_digest, SEAL_DIGEST_MAX, &slot->object.pcr_digest_len)
 		       ? NULL : "not a hexadecimal digest" AGAIN;
+	case SLOT_MAC:
+		slot->has_mac = exact_hex(v, slot->mac, SEAL_MAC_LEN);
+		return slot->has_mac ? NULL : "not a Mac" AGAIN;
 	case HEADERS: break;
 	}
 	return "unknown" AGAIN;
@@ -156,9 +163,9 @@ bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal
 		ret_pem->offset[ret->slots] = (size_t)(line.p - text);
 		ret_pem->len[ret->slots] = (size_t)(t.next - line.p);
 		ret->slots++;
-		seen &= ~SLOT_ALL;
+		seen &= ~SLOT_ANY;
 	}
-	if (ret->slots == 0 || (seen & SLOT_ALL))
+	if (ret->slots == 0 || (seen & SLOT_ANY))
 		*ret_error = "no TSS2 PRIVATE KEY block" AGAIN;
 	return !*ret_error;
 }
@@ -179,16 +186,48 @@ size_t seal_head_format(const struct seal *s, char *ret, size_t size)
 	                     names[HEAD_ID], id, names[HEAD_EVM], s->evm_blob, names[HEAD_RECOVERY], recovery), size);
 }
 
-size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
+/* The lines of a slot that its Mac is over. */
+static size_t slot_lines(const struct seal_slot *s, char *ret, size_t size)
 {
-	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1];
+	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1] = "none";
 
 	if (s->cmdline_bound)
 		hex_encode(s->cmdline, CMDLINE_DIGEST_LEN, cmdline);
-	hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
+	if (s->object.pcr_digest_len)
+		hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
 	return fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
 	                     s->stage == STAGE_UNSET ? "any" : stage_name(s->stage), stage_name(s->floor),
 	                     s->once ? "yes" : "no", names[SLOT_CMDLINE], cmdline, names[SLOT_PCR], pcr), size);
+}
+
+size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
+{
+	size_t n = slot_lines(s, ret, size), m;
+	char mac[2 * SEAL_MAC_LEN + 1];
+
+	if (!n || !s->has_mac)
+		return n;
+	hex_encode(s->mac, SEAL_MAC_LEN, mac);
+	m = fits(snprintf(ret + n, size - n, "%s %s\n", names[SLOT_MAC], mac), size - n);
+	return m ? n + m : 0;
+}
+
+size_t seal_slot_signed(const struct seal_slot *s, char *ret, size_t size)
+{
+	const struct seal_object *o = &s->object;
+	size_t n = slot_lines(s, ret, size), m;
+
+	m = n ? fits(snprintf(ret + n, size - n, "%d %06" PRIx32 " %08" PRIx32 " %" PRIu64 " %" PRIu32 "\n", (int)o->pcrs.bank,
+	                      o->pcrs.mask, o->counter, o->generation, o->resets), size - n) : 0;
+	return m ? n + m : 0;
+}
+
+bool seal_slot_same(const struct seal_slot *a, const struct seal_slot *b)
+{
+	char x[SEAL_SIGNED_MAX], y[SEAL_SIGNED_MAX];
+	size_t n = seal_slot_signed(a, x, sizeof(x));
+
+	return n && n == seal_slot_signed(b, y, sizeof(y)) && !memcmp(x, y, n);
 }
 
 bool evm_blob_valid(const char *blob)

@@ -63,7 +63,7 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stag
 	memcpy(r.cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
 	payload_build(&r, payload.bytes);
 	explicit_bzero(&r, sizeof(r));
-	o = tpm_seal(b->tpm, &payload, &ret->object, why);
+	o = tpm_seal(b->tpm, &payload, &ret->object, NULL, 0, why);
 	return o;
 }
 

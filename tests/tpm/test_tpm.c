@@ -131,7 +131,7 @@ static enum outcome seal(const struct chip *c, const struct pcr_selection *pcrs,
 			o = tpm_counter_read(t, s->object.counter, &s->object.generation, why);
 	}
 	if (o == OUTCOME_OK)
-		o = tpm_seal(t, &s->payload, &s->object, why);
+		o = tpm_seal(t, &s->payload, &s->object, NULL, 0, why);
 	tpm_close(&t);
 	return o;
 }
@@ -394,7 +394,7 @@ static void test_door(void **state)
 	behind = s;
 	behind.object.generation++;
 	WITH_TPM(&c, t, &why) {
-		assert_int_equal(tpm_seal(t, &behind.payload, &behind.object, &why), OUTCOME_OK);
+		assert_int_equal(tpm_seal(t, &behind.payload, &behind.object, NULL, 0, &why), OUTCOME_OK);
 		assert_int_equal(tpm_counter_increment(t, s.object.counter, &s.auth, &why), OUTCOME_OK);
 	}
 	assert_int_equal(unseal(&c, &behind, &back, &why), OUTCOME_REFUSED);
@@ -464,7 +464,7 @@ static void test_other_values(void **state)
 	}
 	chip_reset(&c);
 	WITH_TPM(&c, t, &why) {
-		assert_int_equal(tpm_seal(t, &s.payload, &s.object, &why), OUTCOME_OK);
+		assert_int_equal(tpm_seal(t, &s.payload, &s.object, NULL, 0, &why), OUTCOME_OK);
 	}
 	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
 	extend(&c, 7);
