@@ -10,6 +10,7 @@
 #include "core/policy.h"
 
 #include "crypto/crypto.h"
+#include "gate/approvers.h"
 #include "gate/binding.h"
 #include "gate/boot.h"
 #include "kernel/keyring.h"
@@ -90,16 +91,22 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
 }
 
 /* Counter and generation are in the slot; the rest of the payload, and the object. */
-static enum outcome fill(struct tpm *t, const struct secret *master, struct seal_record *r, struct seal_slot *slot,
-                         struct secret *ret_payload, struct why *why)
+static enum outcome fill(const struct sealing *g, struct tpm *t, const struct secret *master, struct seal_record *r,
+                         struct seal_slot *slot, struct secret *ret_payload, struct why *why)
 {
+	struct seal_signer signers[SEAL_SIGNERS_MAX];
+	size_t count;
+	enum outcome o = approvers_of(g->config, master, slot->object.generation, signers, &count, why);
+
 	r->generation = slot->object.generation;
 	r->stage = slot->stage;
 	memcpy(r->master, master->bytes, MASTER_KEY_LEN);
 	payload_build(r, ret_payload->bytes);
 	ret_payload->len = PAYLOAD_LEN;
 	explicit_bzero(r, sizeof(*r));
-	return tpm_seal(t, ret_payload, &slot->object, NULL, 0, why);
+	if (o == OUTCOME_OK)
+		o = tpm_seal(t, ret_payload, &slot->object, signers, count, why);
+	return o == OUTCOME_OK ? slot_mac(master, slot, why) : o;
 }
 
 /* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can
@@ -121,7 +128,7 @@ enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret 
 		if (s->slot[i].object.generation == newest.generation)
 			s->slot[live++] = s->slot[i];
 	s->slots = live;
-	if (live == 0 || live > SEAL_SLOTS_MAX / 2 - 1) {
+	if (live == 0 || live > SEAL_SLOTS_LIVE - 1) {
 		why_set(why, WHY_TEXT, 0, "add to", g->path);
 		why_detail(why, live ? "it has as many slots as fit: 'imagate recover' without --add begins anew" : "it has no slot");
 		return OUTCOME_REFUSED;
@@ -133,7 +140,7 @@ enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret 
 	slot->object.counter = newest.counter;
 	slot->object.generation = newest.generation;
 	if (o == OUTCOME_OK)
-		o = fill(tpm.t, master, &r, slot, ret_payload, why);
+		o = fill(g, tpm.t, master, &r, slot, ret_payload, why);
 	s->slots += o == OUTCOME_OK;
 	return o;
 }
@@ -159,7 +166,7 @@ enum outcome sealing_slot(struct sealing *g, struct seal *s, const struct secret
 		return o;
 	o = tpm_counter_read(tpm.t, slot->object.counter, &slot->object.generation, why);
 	if (o == OUTCOME_OK)
-		o = fill(tpm.t, master, &r, slot, ret_payload, why);
+		o = fill(g, tpm.t, master, &r, slot, ret_payload, why);
 	if (o != OUTCOME_OK)
 		(void)tpm_counter_undefine(tpm.t, slot->object.counter, NULL); /* nothing hangs on it */
 	s->slots = o == OUTCOME_OK;

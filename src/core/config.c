@@ -43,6 +43,7 @@ static const struct key {
 	{ "catalogue", "dir", KIND_PATH, AT(catalogues), NULL, 0 },
 	{ "catalogue", "x509", KIND_PATH, AT(x509_catalogue), NULL, 0 },
 	{ "catalogue", "revoked", KIND_NUMBER, AT(revoked), NULL, 9999 },
+	{ "reseal", "online", KIND_WORD, AT(reseal_online), answer_words, 0 },
 	{ "rollout", "tries", KIND_NUMBER, AT(tries), NULL, 9 },
 	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
 	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },
@@ -57,7 +58,7 @@ static const struct key {
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 #define KEY_STAGE 0 /* rows of the table that others are judged by */
 #define KEY_FLOOR 1
-_Static_assert(KEYS <= 32, "struct config's seen has 32 bits");
+_Static_assert(KEYS <= 64, "struct config's seen has 64 bits");
 /* KIND_WORD stores through an int */
 _Static_assert(sizeof(enum action) == sizeof(int) && sizeof(enum stage) == sizeof(int), "enum size");
 
@@ -199,7 +200,7 @@ bool config_set(struct config *c, const char *section, const char *key, const ch
                 char error[static CONFIG_ERROR_LEN])
 {
 	const struct key *k = find(section, key);
-	uint32_t bit = k ? UINT32_C(1) << (k - keys) : 0;
+	uint64_t bit = k ? UINT64_C(1) << (k - keys) : 0;
 
 	if (!k)
 		return fail(error, "no such key in this section: imagate.conf(5) lists them");
@@ -210,7 +211,7 @@ bool config_set(struct config *c, const char *section, const char *key, const ch
 	if (!assign(c, k, value, error))
 		return false;
 	c->seen |= bit;
-	if (k == &keys[KEY_STAGE] && !(c->seen & UINT32_C(1) << KEY_FLOOR))
+	if (k == &keys[KEY_STAGE] && !(c->seen & UINT64_C(1) << KEY_FLOOR))
 		c->floor = c->stage;
 	return true;
 }

@@ -62,11 +62,12 @@ struct config {
 	enum on_failure on_key_refused; /* [recovery] key-refused: the same */
 	enum on_failure on_preflight;   /* [recovery] preflight: the same */
 	enum on_failure on_policy;      /* [recovery] policy: the same */
+	enum answer reseal_online;      /* [reseal] online = yes | no: may root of the running, verified system approve PCR values? */
 	unsigned tries;        /* [rollout] tries: boots that a trial may fail, 1..9. Default 3 */
 	unsigned blessings;    /* [rollout] blessings: good trial boots until the floor rises, 1..9. Default 3 */
 	unsigned clean_boots;  /* [rollout] clean-boots in audit before enforce, 1..9. Default 3 */
 	enum answer automatic; /* [rollout] automatic = yes | no: promote without being asked. Default no */
-	uint32_t seen;                  /* which keys were given, to find doubles */
+	uint64_t seen;                  /* which keys were given, to find doubles */
 };
 
 #define CONFIG_ERROR_LEN 160

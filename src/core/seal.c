@@ -247,15 +247,30 @@ static bool fits_stage(const struct seal_slot *s, enum stage stage, const uint8_
 	return !cmdline || s->floor < STAGE_ENFORCE || !s->cmdline_bound || !memcmp(s->cmdline, cmdline, CMDLINE_DIGEST_LEN);
 }
 
+/* Behind those of its generation and newer ones: which of two generations counts, only the TPM can tell; after a power
+ * cut it may be the older. */
+static size_t put_in(const struct seal *s, size_t *ret, size_t first, size_t n, size_t place)
+{
+	size_t at = n;
+
+	for (; at > first && s->slot[ret[at - 1]].object.generation < s->slot[place].object.generation; at--)
+		ret[at] = ret[at - 1];
+	ret[at] = place;
+	return n + 1;
+}
+
 size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
                        size_t ret[static SEAL_SLOTS_MAX])
 {
 	size_t n = 0;
 
-	for (int once = 0; once < 2; once++)
+	for (int once = 0; once < 2; once++) {
+		size_t first = n;
+
 		for (size_t i = 0; i < s->slots; i++)
 			if (s->slot[i].once == once && fits_stage(&s->slot[i], stage, cmdline))
-				ret[n++] = i;
+				n = put_in(s, ret, first, n, i);
+	}
 	return n;
 }
 

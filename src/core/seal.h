@@ -34,7 +34,8 @@
 #include <stdint.h>
 
 #define SEAL_FILE_MAX 65536
-#define SEAL_SLOTS_MAX 8
+#define SEAL_SLOTS_LIVE 8 /* of one generation */
+#define SEAL_SLOTS_MAX (2 * SEAL_SLOTS_LIVE) /* while it is being counted up, two may be there */
 #define SEAL_PUBLIC_MAX 512  /* TPM2B_PUBLIC, marshalled */
 #define SEAL_PRIVATE_MAX 512 /* TPM2B_PRIVATE, marshalled */
 #define SEAL_DIGEST_MAX 64
@@ -168,7 +169,7 @@ bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret);
 
 /* Which slots could be of use? Those for this stage, whose floor does not forbid it, whose
  * command line is this one (once the floor is enforce; cmdline NULL: whichever it is). Normal ones
- * first, a permit only where no normal one will do: ret gets their places, the count is returned. */
+ * first and the newest generation first, a permit only where no normal one will do: ret gets their places, the count is returned. */
 size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
                        size_t ret[static SEAL_SLOTS_MAX]);
 /* The lowest floor that a normal slot of the newest generation names; STAGE_UNSET where there is none. */

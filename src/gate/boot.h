@@ -53,7 +53,8 @@ struct boot {
 	struct secret master;    /* wiped as soon as the kernel has the EVM key */
 	struct secret request_key; /* generation and key, for the verified system */
 	uint64_t generation;     /* of the slot that was used */
-	bool used_permit_slot;
+	struct seal_slot used;   /* the slot that was unsealed; proven by that */
+	bool used_permit_slot;   /* dies with this boot: a permit, or for one boot without PCRs */
 	struct request request;  /* verified, of this generation; both stages unset: none */
 	uint8_t cmdline_digest[CMDLINE_DIGEST_LEN];
 	uint8_t sealed_root[ROOT_ID_LEN], sealed_cmdline[CMDLINE_DIGEST_LEN]; /* zero: not bound */

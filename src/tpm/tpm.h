@@ -73,6 +73,8 @@ enum outcome tpm_pcr_read(struct tpm *t, const struct pcr_selection *pcrs, uint8
 
 /* Is it the closed door that why tells of? */
 bool tpm_door_is_why(const struct why *why);
+/* Is it a counter that has gone on since? */
+bool tpm_superseded_is_why(const struct why *why);
 
 /* Milliseconds spent waiting for the TPM's answers since tpm_open. */
 unsigned tpm_busy_ms(const struct tpm *t);
