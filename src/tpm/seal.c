@@ -160,6 +160,17 @@ static enum outcome load(struct tpm *t, const struct seal_object *o, ESYS_TR *re
 	return tpm_failed(why, rc, "Esys_Load", "sealed object");
 }
 
+/* Where others may approve, PolicyOR is the first to see that the PCRs are not those that were sealed to. */
+static enum outcome refused(struct why *why, TSS2_RC rc, const char *operation)
+{
+	enum outcome o = tpm_failed(why, rc, operation, "sealed object");
+
+	if (!tpm_rc_is(rc, TPM2_RC_VALUE) || strcmp(operation, "Esys_PolicyOR") != 0)
+		return o;
+	why_detail(why, tpm_code_words(TPM2_RC_POLICY_FAIL));
+	return OUTCOME_REFUSED;
+}
+
 /* One try with a session of its own; *ret_rc is the last code. */
 static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS_TR object,
                                 struct secret *ret, TSS2_RC *ret_rc, struct why *why)
@@ -184,7 +195,7 @@ static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS
 	}
 	tpm_flush(t, &session);
 	if (*ret_rc != TSS2_RC_SUCCESS)
-		return tpm_failed(why, *ret_rc, operation, "sealed object");
+		return refused(why, *ret_rc, operation);
 	out = secret_set(ret, data->buffer, data->size) ? OUTCOME_OK : OUTCOME_BROKEN;
 	explicit_bzero(data, sizeof(*data));
 	Esys_Free(data);
