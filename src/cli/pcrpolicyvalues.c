@@ -157,7 +157,8 @@ int pcrpolicy_gather(const struct pcrpolicy_wish *w, struct pcrpolicy_values *re
 bool pcrpolicy_digest(const struct pcrpolicy_values *v, const char *phase, uint8_t ret[static PCRSIG_DIGEST_LEN])
 {
 	struct pcr_values now = v->values;
-	uint8_t values[PCRPOLICY_VALUES * BANK_DIGEST_MAX], *p = values;
+	uint8_t values[PCRPOLICY_VALUES * BANK_DIGEST_MAX], *p = values, digest[PCRSIG_DIGEST_LEN];
+	struct part all = { values, 0 };
 
 	if (phase && !ukipcr_phase(phase, &now, digest_hash, NULL))
 		return false;
@@ -167,5 +168,6 @@ bool pcrpolicy_digest(const struct pcrpolicy_values *v, const char *phase, uint8
 		memcpy(p, now.value[n], now.size);
 		p += now.size;
 	}
-	return pcrsig_policy(&v->pcrs, values, (size_t)(p - values), digest_hash, NULL, ret);
+	all.len = (size_t)(p - values);
+	return digest_parts(&all, 1, digest, NULL) == OUTCOME_OK && pcrsig_policy(&v->pcrs, digest, digest_hash, NULL, ret);
 }

@@ -74,11 +74,14 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
                          struct why *why)
 {
 	struct why ignored = { 0 };
-	enum outcome o;
+	enum outcome o = sealing_fleet(g, t, why);
 
-	*slot = (struct seal_slot){ .floor = g->floor, .stage = strict(&g->config->pcrs) ? g->stage : STAGE_UNSET, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
-	o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
+	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = !g->fleet.cmdline_covered, .object.pcrs = g->config->pcrs };
+	/* a stage's command line may be signed like any other */
+	slot->stage = strict(&g->config->pcrs) && !g->fleet.named ? g->stage : STAGE_UNSET;
 	if (o == OUTCOME_OK)
+		o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
+	if (o == OUTCOME_OK && slot->cmdline_bound)
 		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
 	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
 	r->floor = g->floor;
@@ -96,7 +99,7 @@ static enum outcome fill(const struct sealing *g, struct tpm *t, const struct se
 {
 	struct seal_signer signers[SEAL_SIGNERS_MAX];
 	size_t count;
-	enum outcome o = approvers_of(g->config, master, slot->object.generation, signers, &count, why);
+	enum outcome o = approvers_of(g->config, master, slot->object.generation, g->fleet.named ? &g->fleet.signer : NULL, signers, &count, why);
 
 	r->generation = slot->object.generation;
 	r->stage = slot->stage;
@@ -316,6 +319,7 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ from "
 		             "this boot's.\nEach stage has a command line of its own, so it needs a slot of its own: boot it with the "
 		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
+	sealing_fleet_say(g);
 	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
 		(void)printf("Now put it into the initramfs: dracut -f\n");
 }

@@ -31,6 +31,9 @@ static const struct key {
 	{ "gate", "words", KIND_TEXT, AT(words), NULL, 0 },
 	{ "tpm", "wait", KIND_NUMBER, AT(tpm_wait), NULL, 120 },
 	{ "tpm", "pcrs", KIND_PCRS, AT(pcrs), NULL, 0 },
+	{ "tpm", "pcr-public-key", KIND_PATH, AT(pcr_public_key), NULL, 0 },
+	{ "tpm", "pcr-signature", KIND_PATH, AT(pcr_signature), NULL, 0 },
+	{ "tpm", "pcr-epoch", KIND_NUMBER, AT(pcr_epoch), NULL, 9999 },
 	{ "key", "source", KIND_WORD, AT(key_source), source_words, 0 },
 	{ "key", "seal", KIND_PATH, AT(seal), NULL, 0 },
 	{ "key", "x509-evm", KIND_PATH, AT(x509_evm), NULL, 0 },
@@ -73,6 +76,7 @@ void config_defaults(struct config *c)
 		.clean_boots = 3,
 		.automatic = ANSWER_NO,
 		.pcrs = { .bank = PCR_BANK_SHA256, .mask = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 7 },
+		.pcr_signature = "/etc/imagate/pcrsig.json",
 		.seal = "/etc/imagate/seal.pem",
 		.policy = "/etc/imagate/policy",
 		.measure_policy = "/etc/imagate/measure.policy",
@@ -228,6 +232,8 @@ bool config_check(const struct config *c, char error[static CONFIG_ERROR_LEN])
 		return fail(error, "source = file needs file = PATH and evm-key = PATH");
 	if (c->key_source != KEY_SOURCE_FILE && (*c->key_file || *c->evm_blob))
 		return fail(error, "file and evm-key only go with source = file");
+	if (c->pcr_epoch && !*c->pcr_public_key)
+		return fail(error, "pcr-epoch goes with pcr-public-key = FILE");
 	if (c->key_source == KEY_SOURCE_NONE && !*c->x509_evm)
 		return fail(error, "source = none needs x509-evm = DIRECTORY of certificates");
 	return true;

@@ -43,6 +43,9 @@ struct config {
 	enum preflight_mode preflight; /* [gate] preflight = full | labels | off */
 	unsigned tpm_wait;     /* [tpm] wait: seconds to wait for the device, 0..120. Default 10 */
 	struct pcr_selection pcrs; /* [tpm] pcrs, what `imagate seal` binds to. Default sha256:0,2,4,7 */
+	char pcr_public_key[CONFIG_PATH_LEN]; /* [tpm] pcr-public-key: PEM, whose owner signs for which PCR values the seal opens; "" = none */
+	char pcr_signature[CONFIG_PATH_LEN];  /* [tpm] pcr-signature = /etc/imagate/pcrsig.json: what it has signed */
+	unsigned pcr_epoch;    /* [tpm] pcr-epoch: of the signatures that the seal is bound to; 0 = those of none */
 	enum key_source key_source; /* [key] source = tpm | file | none (certificates only) */
 	char seal[CONFIG_PATH_LEN];     /* [key] seal = /etc/imagate/seal.pem */
 	char x509_evm[CONFIG_PATH_LEN]; /* [key] x509-evm: directory of *.der; "" = none */

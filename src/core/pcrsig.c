@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* TPM 2.0 Part 2, TPM_CC */
 #define CC_POLICY_PCR 0x17f
+#define CC_POLICY_AUTHORIZE 0x16a
 #define PCRS_WORDS 16 /* bank and key names are shorter */
 
 enum field { FIELD_PCRS = 0, FIELD_KEY, FIELD_POLICY, FIELD_SIGNATURE, FIELD_EPOCH, FIELD_EPOCHAL, FIELDS };
@@ -186,45 +188,37 @@ static void selection_bytes(const struct pcr_selection *pcrs, uint8_t ret[static
 	memcpy(ret, bytes, sizeof(bytes));
 }
 
-bool pcrsig_policy(const struct pcr_selection *pcrs, const uint8_t *values, size_t len, hash_fn hash, void *arg,
-                   uint8_t ret[static PCRSIG_DIGEST_LEN])
+static bool sha256(const struct part *parts, size_t count, hash_fn hash, void *arg, uint8_t ret[static PCRSIG_DIGEST_LEN])
 {
-	static const uint8_t begin[PCRSIG_DIGEST_LEN + 4] = { [PCRSIG_DIGEST_LEN + 2] = CC_POLICY_PCR >> 8, CC_POLICY_PCR & 0xff };
-	uint8_t selection[10], digest[BANK_DIGEST_MAX], policy[BANK_DIGEST_MAX];
-	const struct part all = { values, len };
-	const struct part parts[] = { { begin, sizeof(begin) }, { selection, sizeof(selection) }, { digest, PCRSIG_DIGEST_LEN } };
+	uint8_t digest[BANK_DIGEST_MAX];
 
-	selection_bytes(pcrs, selection);
-	if (!hash(arg, BANK_SHA256, &all, 1, digest) || !hash(arg, BANK_SHA256, parts, 3, policy))
+	if (!hash(arg, BANK_SHA256, parts, count, digest))
 		return false;
-	memcpy(ret, policy, PCRSIG_DIGEST_LEN);
+	memcpy(ret, digest, PCRSIG_DIGEST_LEN);
 	return true;
 }
 
-struct finding {
-	const struct pcrsig_wish *w;
-	struct signature *ret;
-	bool found;
-};
+/* A session's digest when it is new, and a command's code behind it. */
+static const uint8_t begin_pcr[PCRSIG_DIGEST_LEN + 4] = { [PCRSIG_DIGEST_LEN + 2] = CC_POLICY_PCR >> 8, CC_POLICY_PCR & 0xff };
+static const uint8_t begin_authorize[PCRSIG_DIGEST_LEN + 4] = { [PCRSIG_DIGEST_LEN + 2] = CC_POLICY_AUTHORIZE >> 8, CC_POLICY_AUTHORIZE & 0xff };
 
-static void compare(const struct pcrsig *s, void *arg)
+bool pcrsig_policy(const struct pcr_selection *pcrs, const uint8_t digest[static PCRSIG_DIGEST_LEN], hash_fn hash, void *arg,
+                   uint8_t ret[static PCRSIG_DIGEST_LEN])
 {
-	struct finding *f = arg;
-	const struct pcrsig_wish *w = f->w;
-	const struct signature *sig = w->epoch ? &s->epochal : &s->plain;
+	uint8_t selection[10];
+	const struct part parts[] = { { begin_pcr, sizeof(begin_pcr) }, { selection, sizeof(selection) }, { digest, PCRSIG_DIGEST_LEN } };
 
-	if (f->found || sig->len == 0 || (w->epoch && s->epoch != w->epoch) || s->pcrs.bank != w->pcrs.bank || s->pcrs.mask != w->pcrs.mask ||
-	    memcmp(s->key, w->key, PCRSIG_DIGEST_LEN) != 0 || memcmp(s->policy, w->policy, PCRSIG_DIGEST_LEN) != 0)
-		return;
-	*f->ret = *sig;
-	f->found = true;
+	selection_bytes(pcrs, selection);
+	return sha256(parts, 3, hash, arg, ret);
 }
 
-bool pcrsig_find(const char *text, size_t len, const struct pcrsig_wish *w, struct signature *ret)
+bool pcrsig_branch(const uint8_t name[static PCRSIG_NAME_LEN], unsigned epoch, hash_fn hash, void *arg,
+                   uint8_t ret[static PCRSIG_DIGEST_LEN])
 {
-	struct finding f = { w, ret, false };
-	const char *error;
-	unsigned line;
+	char ref[PCRSIG_REF_MAX];
+	uint8_t inner[PCRSIG_DIGEST_LEN];
+	const struct part parts[] = { { begin_authorize, sizeof(begin_authorize) }, { name, PCRSIG_NAME_LEN } };
+	const struct part again[] = { { inner, sizeof(inner) }, { ref, pcrsig_ref(epoch, ref) } };
 
-	return pcrsig_each(text, len, compare, &f, &line, &error) && f.found;
+	return sha256(parts, 2, hash, arg, inner) && sha256(again, 2, hash, arg, ret);
 }

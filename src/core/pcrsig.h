@@ -49,20 +49,16 @@ typedef void (*pcrsig_fn)(const struct pcrsig *s, void *arg);
  * (a constant) say what is wrong; entries before it were told all the same. */
 bool pcrsig_each(const char *text, size_t len, pcrsig_fn each, void *arg, unsigned *ret_line, const char **ret_error);
 
-/* The one for these PCRs, key and policy digest, of this epoch (0: none; then plain is what is looked for). False: there is
- * none. A file that is malformed has none. */
-struct pcrsig_wish {
-	struct pcr_selection pcrs;
-	const uint8_t *key, *policy; /* PCRSIG_DIGEST_LEN each */
-	unsigned epoch;
-};
-bool pcrsig_find(const char *text, size_t len, const struct pcrsig_wish *w, struct signature *ret);
-
 /* What epoch e is signed with; 0: nothing. NUL-terminated, the length is returned. */
 size_t pcrsig_ref(unsigned epoch, char ret[static PCRSIG_REF_MAX]);
 
-/* The digest of PolicyPCR alone, for these values, one after another by PCR number: Part 3, 23.7. False: hash cannot. */
-bool pcrsig_policy(const struct pcr_selection *pcrs, const uint8_t *values, size_t len, hash_fn hash, void *arg,
+/* The digest of PolicyPCR alone, for these PCRs whose values, one after another, have this SHA-256 digest: Part 3, 23.7.
+ * False: hash cannot. */
+bool pcrsig_policy(const struct pcr_selection *pcrs, const uint8_t digest[static PCRSIG_DIGEST_LEN], hash_fn hash, void *arg,
+                   uint8_t ret[static PCRSIG_DIGEST_LEN]);
+/* The digest of PolicyAuthorize by the key of this name, for this epoch: Part 3, 23.16. False: hash cannot. */
+#define PCRSIG_NAME_LEN (2 + PCRSIG_DIGEST_LEN)
+bool pcrsig_branch(const uint8_t name[static PCRSIG_NAME_LEN], unsigned epoch, hash_fn hash, void *arg,
                    uint8_t ret[static PCRSIG_DIGEST_LEN]);
 
 #endif

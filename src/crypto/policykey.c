@@ -184,6 +184,49 @@ enum outcome policykey_read(const char *path, const void *bytes, size_t len, str
 	return key ? describe(path, key, ret, why) : refuse(why, path, "no public key and no certificate, neither PEM nor DER");
 }
 
+/* The next PEM block of whatever kind; false: there is none. */
+static bool next_pem(const char **p, const char *end, const char **ret, size_t *ret_len)
+{
+	const char *begin = memmem(*p, (size_t)(end - *p), "-----BEGIN ", 11), *last = begin;
+
+	last = begin ? memmem(begin, (size_t)(end - begin), "-----END ", 9) : NULL;
+	if (!last)
+		return false;
+	last = memchr(last, '\n', (size_t)(end - last));
+	*ret = begin;
+	*p = last ? last + 1 : end;
+	*ret_len = (size_t)(*p - begin);
+	return true;
+}
+
+enum outcome policykey_read_all(const char *path, const void *bytes, size_t len, struct policykey *ret, size_t max, size_t *ret_count,
+                                struct why *why)
+{
+	const char *p = bytes, *end = p + len, *pem;
+	enum outcome o = OUTCOME_OK;
+	size_t n;
+
+	for (*ret_count = 0; o == OUTCOME_OK && next_pem(&p, end, &pem, &n); *ret_count += o == OUTCOME_OK) {
+		if (*ret_count == max)
+			return refuse(why, path, "it has more keys than there may be");
+		o = policykey_read(path, pem, n, &ret[*ret_count], why);
+	}
+	if (o == OUTCOME_OK && *ret_count == 0) {
+		o = policykey_read(path, bytes, len, ret, why);
+		*ret_count = o == OUTCOME_OK;
+	}
+	return o;
+}
+
+void policykey_signer(const struct policykey *k, unsigned epoch, struct seal_signer *ret)
+{
+	char ref[PCRSIG_REF_MAX];
+
+	*ret = (struct seal_signer){ .key_len = k->public_len, .ref_len = pcrsig_ref(epoch, ref) };
+	memcpy(ret->key, k->public_part, k->public_len);
+	memcpy(ret->ref, ref, ret->ref_len);
+}
+
 /* -- signatures ----------------------------------------------------------------------------- */
 
 /* What is signed: the policy's digest and the epoch's reference behind it. */
@@ -280,11 +323,13 @@ static bool put_ecdsa(struct writer *w, const struct signature *s, size_t coordi
 	return ok;
 }
 
-enum outcome policykey_signature(const struct policykey *k, const struct signature *s, uint8_t ret[static POLICYKEY_SIGNATURE_MAX],
-                                 size_t *ret_len, struct why *why)
+enum outcome policykey_approval(const struct policykey *k, unsigned epoch, const struct signature *s, struct seal_approval *ret,
+                                struct why *why)
 {
-	struct writer w = { ret, POLICYKEY_SIGNATURE_MAX, true };
+	struct writer w = { ret->signature, sizeof(ret->signature), true };
 
+	policykey_signer(k, epoch, &ret->by);
+	ret->signature_len = 0;
 	if (k->coordinate && !put_ecdsa(&w, s, k->coordinate))
 		return refuse(why, "signature", "not an ECDSA signature in DER");
 	if (!k->coordinate) {
@@ -292,6 +337,8 @@ enum outcome policykey_signature(const struct policykey *k, const struct signatu
 		put_number(&w, ALG_SHA256, 2);
 		put_sized(&w, s->bytes, s->len);
 	}
-	*ret_len = (size_t)(w.p - ret);
-	return w.ok ? OUTCOME_OK : refuse(why, "signature", "it does not fit");
+	if (!w.ok)
+		return refuse(why, "signature", "it does not fit");
+	ret->signature_len = (size_t)(w.p - ret->signature);
+	return OUTCOME_OK;
 }

@@ -11,19 +11,25 @@
 #include "crypto/signer.h"
 
 #define POLICYKEY_FILE_MAX (16 * 1024)
-#define POLICYKEY_NAME_LEN 34
 
 struct policykey {
 	uint8_t fingerprint[PCRSIG_DIGEST_LEN];
 	uint8_t public_part[SEAL_PUBLIC_MAX]; /* TPM2B_PUBLIC, size field included */
 	size_t public_len;
-	uint8_t name[POLICYKEY_NAME_LEN];
+	uint8_t name[PCRSIG_NAME_LEN];
 	size_t coordinate; /* bytes of r and s of its signatures; 0: RSA */
 };
 
 /* PEM or DER, a public key or a certificate. REFUSED: none of these, or a key that TPMs do not take: RSA of 2048 to 3072 bits,
  * P-256 and P-384. path: for messages. */
 enum outcome policykey_read(const char *path, const void *bytes, size_t len, struct policykey *ret, struct why *why);
+
+/* All of a file: PEM keys or certificates, one behind another, or one in DER. At most max; *ret_count. */
+enum outcome policykey_read_all(const char *path, const void *bytes, size_t len, struct policykey *ret, size_t max, size_t *ret_count,
+                                struct why *why);
+
+/* For tpm_seal(): it approves PCR values by signing them, of this epoch (0: of none). */
+void policykey_signer(const struct policykey *k, unsigned epoch, struct seal_signer *ret);
 
 /* The private key. w->certificate is not looked at. */
 struct policysigner;
@@ -37,9 +43,8 @@ enum outcome policysigner_sign(const struct policysigner *s, const uint8_t polic
 enum outcome policykey_verify(const char *path, const void *bytes, size_t len, const uint8_t policy[static PCRSIG_DIGEST_LEN],
                               unsigned epoch, const struct signature *s, struct why *why);
 
-/* Marshalled TPMT_SIGNATURE. REFUSED: it is none of this key's kind. */
-#define POLICYKEY_SIGNATURE_MAX (PCRSIG_SIGNATURE_MAX + 8)
-enum outcome policykey_signature(const struct policykey *k, const struct signature *s, uint8_t ret[static POLICYKEY_SIGNATURE_MAX],
-                                 size_t *ret_len, struct why *why);
+/* Such a signature, for a TPM. REFUSED: it is none of this key's kind. */
+enum outcome policykey_approval(const struct policykey *k, unsigned epoch, const struct signature *s, struct seal_approval *ret,
+                                struct why *why);
 
 #endif

@@ -94,9 +94,10 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, const uin
 	SECRET payload = { .len = PAYLOAD_LEN };
 	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage,
 		.epoch = b->policy_epoch > b->sealed_epoch ? b->policy_epoch : b->sealed_epoch };
-	struct seal_signer signers[SEAL_SIGNERS_MAX];
+	struct seal_signer signers[SEAL_SIGNERS_MAX], fleet;
 	size_t count;
-	enum outcome o = approvers_of(&b->config, &b->master, r.generation, signers, &count, why);
+	bool has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &fleet);
+	enum outcome o = approvers_of(&b->config, &b->master, r.generation, has_fleet ? &fleet : NULL, signers, &count, why);
 
 	if (o != OUTCOME_OK)
 		return o;
@@ -118,27 +119,50 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, const uin
  * which was blessed, not whatever this one was started with. */
 static const uint8_t *cmdline_for(const struct boot *b, const struct seal_slot *old, enum stage floor)
 {
+	if (binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN))
+		return b->sealed_cmdline; /* it was sealed to PCRs that cover it */
 	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
 		return b->request.cmdline;
 	return seal_slot_same(old, &b->used) || old->object.generation != b->generation || !old->has_mac ? b->sealed_cmdline
 	                                                                                                : old->cmdline;
 }
 
-/* The live slots, and their successors behind them. */
-static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
+/* A fleet's machine: whatever else is to open comes with a signature, so only the values of this boot are sealed to again.
+ * A slot for those of an image that was revoked since would outlive it. */
+static bool only_this_boot(const struct boot *b)
 {
-	struct seal_slot now;
-	enum outcome o = OUTCOME_OK;
-	size_t live;
+	return b->fleet.keys && !b->used.once && !b->used.object.resets;
+}
 
-	live_slots(b, ret);
-	live = ret->slots;
+/* The successors of the live slots. */
+static enum outcome renew_all(struct boot *b, enum stage floor, struct seal *ret, size_t live, struct why *why)
+{
+	enum outcome o = OUTCOME_OK;
+
 	for (size_t i = 0; o == OUTCOME_OK && i < live; i++) {
 		/* a slot for a stage that the new floor forbids is not renewed */
 		if (ret->slot[i].stage != STAGE_UNSET && ret->slot[i].stage < floor)
 			continue;
 		o = renew(b, &ret->slot[i], cmdline_for(b, &ret->slot[i], floor), floor, &ret->slot[ret->slots], why);
 		ret->slots += o == OUTCOME_OK;
+	}
+	return o;
+}
+
+/* The live slots, and their successors behind them. */
+static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
+{
+	struct seal_slot now;
+	enum outcome o;
+	size_t live;
+
+	live_slots(b, ret);
+	live = ret->slots;
+	if (only_this_boot(b)) {
+		o = renew(b, &b->used, cmdline_for(b, &b->used, floor), floor, &ret->slot[ret->slots], why);
+		ret->slots += o == OUTCOME_OK;
+	} else {
+		o = renew_all(b, floor, ret, live, why);
 	}
 	if (o == OUTCOME_OK && b->used.object.resets && slot_of_now(b, ret, &now, why) == OUTCOME_OK &&
 	    ret->slots < SEAL_SLOTS_MAX) {
@@ -188,6 +212,7 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	if (o != OUTCOME_OK)
 		return o;
 	b->generation++;
+	b->record.renew = false;
 	BOOT_EVIDENCE(b)->key.floor = floor;
 	return OUTCOME_OK;
 }

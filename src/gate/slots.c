@@ -52,6 +52,7 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 	if (o == OUTCOME_OK) {
 		b->generation = r.generation;
 		b->used = *slot;
+		b->record.signed_pcrs = slot->object.approval.signature_len && !slot->has_mac;
 		b->sealed_epoch = r.epoch;
 		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
 		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);
@@ -71,30 +72,15 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 
 /* -- which one ---------------------------------------------------------------------------- */
 
-static enum outcome ask_chip(struct boot *b, const struct pcr_selection *pcrs, struct chip_state *c, struct why *why)
-{
-	uint8_t values[24 * SEAL_DIGEST_MAX];
-	struct part all = { values, 0 };
-	enum outcome o = tpm_pcr_read(b->tpm, pcrs, values, sizeof(values), &all.len, why);
-
-	if (o == OUTCOME_OK)
-		o = digest_parts(&all, 1, c->digest, why);
-	c->digest_len = 32;
-	c->pcrs = o == OUTCOME_OK ? *pcrs : (struct pcr_selection){ 0 };
-	return o;
-}
-
 static enum outcome slot_fits(struct boot *b, const struct seal_object *o, struct chip_state *c, struct why *why)
 {
 	enum outcome out;
 
 	if (!o->pcrs.mask)
 		return OUTCOME_OK; /* bound to none */
-	if (c->pcrs.bank != o->pcrs.bank || c->pcrs.mask != o->pcrs.mask) {
-		out = ask_chip(b, &o->pcrs, c, why);
-		if (out != OUTCOME_OK)
-			return out;
-	}
+	out = chip_ask(b->tpm, &o->pcrs, c, why);
+	if (out != OUTCOME_OK)
+		return out;
 	if (c->digest_len == o->pcr_digest_len && !memcmp(c->digest, o->pcr_digest, c->digest_len))
 		return OUTCOME_OK;
 	why_set(why, WHY_TEXT, 0, "compare", "PCRs");
@@ -102,33 +88,78 @@ static enum outcome slot_fits(struct boot *b, const struct seal_object *o, struc
 	return OUTCOME_REFUSED;
 }
 
+/* What the TPM has said of all of them. */
+struct tries {
+	uint64_t superseded; /* a generation */
+	bool over;           /* the door is closed */
+};
+
+static enum outcome try_one(struct boot *b, const struct seal_slot *slot, struct tries *t, struct why *why)
+{
+	SECRET payload = { 0 };
+	enum outcome o = tpm_unseal(b->tpm, &slot->object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
+
+	if (o == OUTCOME_OK)
+		o = take_payload(b, slot, &payload, why);
+	if (o == OUTCOME_OK)
+		why_set(why, WHY_NONE, 0, "", ""); /* what did not fit before does not matter */
+	else if (tpm_door_is_why(why))
+		t->over = true;
+	else if (tpm_superseded_is_why(why))
+		t->superseded = slot->object.generation;
+	return o;
+}
+
+/* One object may be in several slots, approved for other values. */
+static bool seen_before(const struct boot *b, const size_t *places, size_t i)
+{
+	const struct seal_object *o = &b->seal.slot[places[i]].object;
+
+	for (size_t j = 0; j < i; j++) {
+		const struct seal_object *other = &b->seal.slot[places[j]].object;
+
+		if (other->private_len == o->private_len && !memcmp(other->private_part, o->private_part, o->private_len))
+			return true;
+	}
+	return false;
+}
+
+/* The values of now, where the fleet's key has signed them. */
+static enum outcome try_signed(struct boot *b, const size_t *places, size_t count, struct chip_state *c, struct tries *t,
+                               struct why *why)
+{
+	enum outcome o = OUTCOME_REFUSED;
+
+	for (size_t i = 0; o != OUTCOME_OK && !t->over && i < count; i++) {
+		struct seal_slot slot = b->seal.slot[places[i]];
+
+		if (slot.object.generation == t->superseded || seen_before(b, places, i))
+			continue;
+		slot.has_mac = false; /* the Mac was over other values */
+		o = fleet_approve(&b->fleet, b->tpm, c, &slot.object, why);
+		if (o == OUTCOME_OK)
+			o = try_one(b, &slot, t, why);
+	}
+	return o;
+}
+
 enum outcome slots_try(struct boot *b, const size_t *places, size_t count, struct chip_state *c, struct why *why)
 {
 	enum outcome o = OUTCOME_REFUSED;
-	uint64_t superseded = 0;
+	struct tries t = { 0 };
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; o != OUTCOME_OK && !t.over && i < count; i++) {
 		const struct seal_slot *slot = &b->seal.slot[places[i]];
-		SECRET payload = { 0 };
 
-		if (slot->object.generation == superseded)
+		if (slot->object.generation == t.superseded)
 			continue;
 		/* one slot: the TPM's own no is the shortest */
-		o = count > 1 ? slot_fits(b, &slot->object, c, why) : OUTCOME_OK;
-		if (o != OUTCOME_OK)
-			continue;
-		o = tpm_unseal(b->tpm, &slot->object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
+		o = count > 1 || b->fleet.keys ? slot_fits(b, &slot->object, c, why) : OUTCOME_OK;
 		if (o == OUTCOME_OK)
-			o = take_payload(b, slot, &payload, why);
-		if (o == OUTCOME_OK) {
-			why_set(why, WHY_NONE, 0, "", ""); /* what did not fit before does not matter */
-			return o;
-		}
-		if (tpm_door_is_why(why))
-			break;
-		if (tpm_superseded_is_why(why))
-			superseded = slot->object.generation;
+			o = try_one(b, slot, &t, why);
 	}
+	if (o != OUTCOME_OK && b->fleet.keys)
+		o = try_signed(b, places, count, c, &t, why);
 	/* a counter that is gone is no missing TPM: absence is forgiven more easily than a no */
 	return o == OUTCOME_ABSENT ? OUTCOME_REFUSED : o;
 }
@@ -141,6 +172,11 @@ enum outcome slots_rehearse(struct boot *b, const size_t *places, size_t count, 
 
 	for (size_t i = 0; i < count && o != OUTCOME_OK; i++)
 		o = slot_fits(b, &b->seal.slot[places[i]].object, &c, why);
+	for (size_t i = 0; i < count && o != OUTCOME_OK && b->fleet.keys; i++) {
+		struct seal_object signed_for = b->seal.slot[places[i]].object;
+
+		o = fleet_approve(&b->fleet, b->tpm, &c, &signed_for, why);
+	}
 	if (o == OUTCOME_OK)
 		k->cmdline = k->root = TRI_YES;
 	return o;

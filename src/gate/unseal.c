@@ -106,23 +106,53 @@ static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 	return n;
 }
 
+/* The root's signatures, which may be newer than the initramfs's. They lie beside the seal, by default. */
+static bool take_root_signatures(struct boot *b)
+{
+	CLEAN_FD root = -1;
+	size_t before = b->fleet.files;
+
+	if (b->fleet.keys == 0 || b->asked_signatures || sysroot_wait_once(b, NULL) != OUTCOME_OK)
+		return false;
+	b->asked_signatures = true;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		fleet_add(root, b->config.pcr_signature, &b->fleet);
+	return b->fleet.files > before;
+}
+
+/* The key or the epoch that the configuration names is not yet the seal's, and has signed this boot: a blessed one moves on. */
+static void look_ahead(struct boot *b, struct chip_state *c)
+{
+	struct pcr_selection pcrs;
+
+	b->record.renew = b->fleet.keys && !fleet_is_named(&b->fleet, &b->used.object) &&
+	                  fleet_has_signed(&b->fleet, b->tpm, c, &pcrs, NULL) == OUTCOME_OK;
+}
+
 static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
 {
 	size_t places[SEAL_SLOTS_MAX], n = candidates(b, places);
 	struct chip_state c = { 0 };
+	struct why no_key = { 0 };
 	enum outcome o = tpm_open(b->tcti, b->config.tpm_wait, &b->tpm, why);
 
 	b->no_tpm = o == OUTCOME_ABSENT;
 	if (o != OUTCOME_OK)
 		return o;
+	(void)fleet_load(b->root, &b->config, &b->fleet, &no_key); /* without it, what was sealed to still opens; it is said if not */
 	o = slots_try(b, places, n, &c, why);
 	if (o == OUTCOME_REFUSED && b->rehearse && tpm_door_is_why(why))
 		return slots_rehearse(b, places, n, why);
-	if (o == OUTCOME_REFUSED && take_root_seal(b)) {
+	if (o == OUTCOME_REFUSED && (int)take_root_seal(b) | (int)take_root_signatures(b)) {
 		n = candidates(b, places);
 		if (n)
 			o = slots_try(b, places, n, &c, why);
 	}
+	if (o == OUTCOME_OK)
+		look_ahead(b, &c);
+	else if (no_key.domain != WHY_NONE && n)
+		*why = no_key;
 	if (n == 0) {
 		why_set(why, WHY_TEXT, 0, "choose", b->config.seal);
 		why_detail(why, "no slot of this seal is for this stage and command line");

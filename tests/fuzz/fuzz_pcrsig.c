@@ -1,4 +1,4 @@
-/* Signed PCR policies: what is told of a file is within bounds, and found again. */
+/* Signed PCR policies: what is told of a file is within bounds. */
 #include "core/base64.h"
 #include "core/pcrsig.h"
 
@@ -11,7 +11,6 @@ struct file {
 	const char *text;
 	size_t len;
 	unsigned count;
-	struct pcrsig first;
 };
 
 static void see(const struct pcrsig *s, void *arg)
@@ -21,8 +20,7 @@ static void see(const struct pcrsig *s, void *arg)
 	if (s->pcrs.bank == PCR_BANK_NONE || s->pcrs.mask == 0 || s->pcrs.mask >> 24 || s->plain.len > PCRSIG_SIGNATURE_MAX ||
 	    s->epochal.len > PCRSIG_SIGNATURE_MAX || (s->plain.len == 0 && s->epochal.len == 0) || !s->epoch != !s->epochal.len)
 		abort();
-	if (f->count++ == 0)
-		f->first = *s;
+	f->count++;
 }
 
 static void base64(const uint8_t *data, size_t size)
@@ -41,7 +39,6 @@ static void base64(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct file f;
-	struct signature s;
 	const char *error;
 	unsigned line;
 
@@ -54,11 +51,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (error || line)
 		abort();
-	if (f.count && f.first.plain.len) {
-		const struct pcrsig_wish w = { f.first.pcrs, f.first.key, f.first.policy, 0 };
-
-		if (!pcrsig_find(f.text, f.len, &w, &s) || s.len != f.first.plain.len)
-			abort();
-	}
 	return 0;
 }

@@ -140,55 +140,19 @@ static void test_line_and_padding(void **state)
 	assert_int_equal(seen.last.plain.bytes[2], 3);
 }
 
-static void test_find(void **state)
-{
-	static const char text[] = "{\"sha256\":[" ENTRY ",{\"pcrs\":[0,7],\"pkfp\":\"" KEY "\",\"pol\":\"" POL "\",\"sig\":\"AgID\"},"
-		"{\"pcrs\":[11],\"pkfp\":\"" KEY "\",\"pol\":\"" POL "\",\"sig\":\"AQID\",\"imagate-epoch\":7,\"imagate-sig\":\"BwcH\"}]}";
-	uint8_t key[32], policy[32];
-	struct pcrsig_wish w = { { PCR_BANK_SHA256, 1u << 11 }, key, policy, 0 };
-	struct signature s;
-	size_t n;
-
-	(void)state;
-	assert_true(hex_decode(KEY, 64, key, 32, &n) && hex_decode(POL, 64, policy, 32, &n));
-	assert_true(pcrsig_find(text, strlen(text), &w, &s));
-	assert_int_equal(s.bytes[0], 1);
-	w.epoch = 7;
-	assert_true(pcrsig_find(text, strlen(text), &w, &s));
-	assert_int_equal(s.bytes[0], 7);
-	w.epoch = 6; /* revoked, or not there yet */
-	assert_false(pcrsig_find(text, strlen(text), &w, &s));
-	w.epoch = 0;
-	w.pcrs.mask = 0x81;
-	assert_true(pcrsig_find(text, strlen(text), &w, &s));
-	assert_int_equal(s.bytes[0], 2);
-	w.pcrs.mask = 0x80;
-	assert_false(pcrsig_find(text, strlen(text), &w, &s));
-	w.pcrs.mask = 0x81;
-	w.pcrs.bank = PCR_BANK_SHA384;
-	assert_false(pcrsig_find(text, strlen(text), &w, &s));
-	w.pcrs.bank = PCR_BANK_SHA256;
-	key[0] ^= 1;
-	assert_false(pcrsig_find(text, strlen(text), &w, &s));
-	key[0] ^= 1;
-	policy[31] ^= 1;
-	assert_false(pcrsig_find(text, strlen(text), &w, &s));
-	policy[31] ^= 1;
-	assert_true(pcrsig_find(text, strlen(text), &w, &s));
-	assert_false(pcrsig_find(text, strlen(text) - 1, &w, &s)); /* a file that is malformed has none */
-}
-
 /* systemd-measure and tpm2_policypcr say so, too */
 static void test_policy(void **state)
 {
 	const struct pcr_selection pcrs = { PCR_BANK_SHA256, 1u << 11 };
-	uint8_t value[32], policy[32], want[32];
+	uint8_t value[32], digest[32], policy[32], want[32];
+	const struct part part = { value, 32 };
 	size_t n;
 
 	(void)state;
 	assert_true(hex_decode("6cad810133b025ac55634630bb4454a3afe25a72760aa1fa1674044d0c52da9c", 64, value, 32, &n));
 	assert_true(hex_decode(POL, 64, want, 32, &n));
-	assert_true(pcrsig_policy(&pcrs, value, 32, digest_hash, NULL, policy));
+	assert_int_equal(digest_parts(&part, 1, digest, NULL), OUTCOME_OK);
+	assert_true(pcrsig_policy(&pcrs, digest, digest_hash, NULL, policy));
 	assert_memory_equal(policy, want, 32);
 }
 
@@ -230,10 +194,10 @@ static void sign_and_verify(EVP_PKEY *key, size_t coordinate)
 	struct policysigner *s = NULL;
 	struct policykey of_private, of_public;
 	struct signature sig, epochal;
-	uint8_t tpm[POLICYKEY_SIGNATURE_MAX];
+	struct seal_approval approval;
 	char pem[2048];
 	struct why why = { 0 };
-	size_t len = public_pem(key, pem, sizeof(pem)), n;
+	size_t len = public_pem(key, pem, sizeof(pem));
 
 	assert_int_equal(policysigner_open(&w, &s, &of_private, &why), OUTCOME_OK);
 	assert_int_equal(policykey_read("pem", pem, len, &of_public, &why), OUTCOME_OK);
@@ -250,10 +214,12 @@ static void sign_and_verify(EVP_PKEY *key, size_t coordinate)
 	assert_int_equal(policykey_verify("pem", pem, len, policy, 0, &epochal, &why), OUTCOME_REFUSED);
 	assert_int_equal(policykey_verify("pem", pem, len, policy, 4, &sig, &why), OUTCOME_REFUSED);
 	assert_int_equal(policykey_verify("pem", pem, len, other, 0, &sig, &why), OUTCOME_REFUSED);
-	assert_int_equal(policykey_signature(&of_public, &sig, tpm, &n, &why), OUTCOME_OK);
-	assert_int_equal(n, coordinate ? 4 + 2 * (2 + coordinate) : 6 + sig.len);
+	assert_int_equal(policykey_approval(&of_public, 4, &sig, &approval, &why), OUTCOME_OK);
+	assert_int_equal(approval.signature_len, coordinate ? 4 + 2 * (2 + coordinate) : 6 + sig.len);
+	assert_memory_equal(approval.by.ref, "imagate epoch 4", approval.by.ref_len);
 	sig.bytes[0] ^= 0xff;
-	assert_int_equal(policykey_signature(&of_public, &sig, tpm, &n, &why), coordinate ? OUTCOME_REFUSED : OUTCOME_OK);
+	assert_int_equal(policykey_approval(&of_public, 0, &sig, &approval, &why), coordinate ? OUTCOME_REFUSED : OUTCOME_OK);
+	assert_int_equal(approval.by.ref_len, 0);
 	policysigner_close(&s);
 	EVP_PKEY_free(key);
 }
@@ -301,6 +267,31 @@ static void test_certificate(void **state)
 	EVP_PKEY_free(key);
 }
 
+static void test_several(void **state)
+{
+	EVP_PKEY *a = EVP_RSA_gen(2048), *b = EVP_EC_gen("P-256");
+	struct policykey keys[2], one;
+	struct why why = { 0 };
+	char pem[4096];
+	size_t first = public_pem(a, pem, sizeof(pem)), len = first + public_pem(b, pem + first, sizeof(pem) - first), n;
+
+	(void)state;
+	assert_int_equal(policykey_read_all("pem", pem, len, keys, 2, &n, &why), OUTCOME_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(policykey_read("pem", pem + first, len - first, &one, &why), OUTCOME_OK);
+	assert_memory_equal(one.name, keys[1].name, PCRSIG_NAME_LEN);
+	assert_int_equal(policykey_read_all("pem", pem, first, keys, 2, &n, &why), OUTCOME_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(policykey_read_all("pem", pem, len, keys, 1, &n, &why), OUTCOME_REFUSED);
+	assert_int_equal(policykey_read_all("pem", pem, len - 60, keys, 2, &n, &why), OUTCOME_OK); /* the second has no end: none */
+	assert_int_equal(n, 1);
+	assert_int_equal(policykey_read_all("pem", "", 0, keys, 2, &n, &why), OUTCOME_REFUSED);
+	pem[first + 40] = '!';
+	assert_int_equal(policykey_read_all("pem", pem, len, keys, 2, &n, &why), OUTCOME_REFUSED);
+	EVP_PKEY_free(a);
+	EVP_PKEY_free(b);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -320,8 +311,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base64), cmocka_unit_test(test_files), cmocka_unit_test(test_line_and_padding),
-		cmocka_unit_test(test_find),   cmocka_unit_test(test_policy), cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_certificate),
+	 cmocka_unit_test(test_policy), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_certificate), cmocka_unit_test(test_several),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
