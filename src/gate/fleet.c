@@ -185,15 +185,54 @@ enum outcome fleet_has_signed(const struct fleet *f, struct tpm *t, struct chip_
 	return o;
 }
 
-bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret)
+/* Of all that have signed something: whom does it name? An epoch that is in no file has nothing to open it with anyway. */
+struct naming {
+	const struct fleet *f;
+	const struct seal_object *o;
+	struct seal_signer *ret;
+	bool found;
+};
+
+static void name(const struct pcrsig *s, void *arg)
+{
+	struct naming *n = arg;
+	const struct policykey *k = n->found ? NULL : key_of(n->f, s);
+
+	if (!k || !s->epoch || !is_branch(k, s->epoch, n->o))
+		return;
+	policykey_signer(k, s->epoch, n->ret);
+	n->found = true;
+}
+
+static bool named(const struct fleet *f, const struct seal_object *o, struct seal_signer *ret)
+{
+	struct naming n = { f, o, ret, false };
+	const char *error;
+	unsigned line;
+
+	for (size_t i = 0; !n.found && i < f->keys; i++) {
+		n.found = is_branch(&f->key[i], 0, o);
+		if (n.found)
+			policykey_signer(&f->key[i], 0, ret);
+	}
+	for (size_t i = 0; !n.found && i < f->files; i++)
+		(void)pcrsig_each(f->file[i].text, f->file[i].len, name, &n, &line, &error); /* a bad one was said, or will be */
+	return n.found;
+}
+
+bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret, bool *ret_moves)
 {
 	struct chip_state c = { 0 };
 	struct pcr_selection pcrs;
 
+	*ret_moves = false;
 	if (f->keys == 0)
 		return false;
+	if (!fleet_is_named(f, used)) {
+		*ret_moves = fleet_has_signed(f, t, &c, &pcrs, NULL) == OUTCOME_OK;
+		if (!*ret_moves && named(f, used, ret))
+			return true;
+	}
 	fleet_wanted(f, ret);
-	if (used->approval.signature_len && !fleet_is_named(f, used) && fleet_has_signed(f, t, &c, &pcrs, NULL) != OUTCOME_OK)
-		*ret = used->approval.by;
 	return true;
 }

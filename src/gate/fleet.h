@@ -37,9 +37,10 @@ void fleet_free(struct fleet *f);
 
 /* Whom the seal ought to name. f->keys is not 0. */
 void fleet_wanted(const struct fleet *f, struct seal_signer *ret);
-/* Whom it is to name once more, or anew: the wanted one where it is named already, or has signed the values of now; else the
- * one who let this boot in; else the wanted one. used: what opened. False: there is no fleet's key. */
-bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret);
+/* Whom the next generation is to name: the wanted one, where it has signed the values of now (*ret_moves: it is another
+ * than used names); else the one that used names; else, where it names none, the wanted one. used: what opened. False:
+ * there is no fleet's key. */
+bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret, bool *ret_moves);
 /* Does the object's policy name this one? By its digest: no TPM is asked. */
 bool fleet_is_named(const struct fleet *f, const struct seal_object *o);
 

@@ -87,17 +87,17 @@ static enum outcome slot_of_now(struct boot *b, const struct seal *s, struct sea
 	return o;
 }
 
-/* A slot of this generation once more for the next, with this floor and command line: sealed, where it was approved. */
+/* A slot of this generation once more for the next, with this floor and command line: sealed, where it was approved.
+ * fleet: whose signatures open it; NULL: nobody's. */
 static enum outcome renew(struct boot *b, const struct seal_slot *old, const uint8_t *cmdline, enum stage floor,
-                          struct seal_slot *ret, struct why *why)
+                          const struct seal_signer *fleet, struct seal_slot *ret, struct why *why)
 {
 	SECRET payload = { .len = PAYLOAD_LEN };
 	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage,
 		.epoch = b->policy_epoch > b->sealed_epoch ? b->policy_epoch : b->sealed_epoch };
-	struct seal_signer signers[SEAL_SIGNERS_MAX], fleet;
+	struct seal_signer signers[SEAL_SIGNERS_MAX];
 	size_t count;
-	bool has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &fleet);
-	enum outcome o = approvers_of(&b->config, &b->master, r.generation, has_fleet ? &fleet : NULL, signers, &count, why);
+	enum outcome o = approvers_of(&b->config, &b->master, r.generation, fleet, signers, &count, why);
 
 	if (o != OUTCOME_OK)
 		return o;
@@ -127,15 +127,9 @@ static const uint8_t *cmdline_for(const struct boot *b, const struct seal_slot *
 	                                                                                                : old->cmdline;
 }
 
-/* A fleet's machine: whatever else is to open comes with a signature, so only the values of this boot are sealed to again.
- * A slot for those of an image that was revoked since would outlive it. */
-static bool only_this_boot(const struct boot *b)
-{
-	return b->fleet.keys && !b->used.once && !b->used.object.resets;
-}
-
 /* The successors of the live slots. */
-static enum outcome renew_all(struct boot *b, enum stage floor, struct seal *ret, size_t live, struct why *why)
+static enum outcome renew_all(struct boot *b, enum stage floor, const struct seal_signer *fleet, struct seal *ret, size_t live,
+                              struct why *why)
 {
 	enum outcome o = OUTCOME_OK;
 
@@ -143,7 +137,7 @@ static enum outcome renew_all(struct boot *b, enum stage floor, struct seal *ret
 		/* a slot for a stage that the new floor forbids is not renewed */
 		if (ret->slot[i].stage != STAGE_UNSET && ret->slot[i].stage < floor)
 			continue;
-		o = renew(b, &ret->slot[i], cmdline_for(b, &ret->slot[i], floor), floor, &ret->slot[ret->slots], why);
+		o = renew(b, &ret->slot[i], cmdline_for(b, &ret->slot[i], floor), floor, fleet, &ret->slot[ret->slots], why);
 		ret->slots += o == OUTCOME_OK;
 	}
 	return o;
@@ -152,21 +146,28 @@ static enum outcome renew_all(struct boot *b, enum stage floor, struct seal *ret
 /* The live slots, and their successors behind them. */
 static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
 {
+	struct seal_signer signer;
+	bool moves, has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &signer, &moves);
+	const struct seal_signer *fleet = has_fleet ? &signer : NULL;
 	struct seal_slot now;
 	enum outcome o;
 	size_t live;
 
 	live_slots(b, ret);
 	live = ret->slots;
-	if (only_this_boot(b)) {
-		o = renew(b, &b->used, cmdline_for(b, &b->used, floor), floor, &ret->slot[ret->slots], why);
+	/* to another key or epoch: only this boot's values go along, which it has signed. A slot for those of an image that
+	 * was revoked would outlive it */
+	if (moves && !b->used.once && !b->used.object.resets) {
+		now = b->used;
+		now.stage = STAGE_UNSET; /* each stage's values may be signed */
+		o = renew(b, &now, cmdline_for(b, &b->used, floor), floor, fleet, &ret->slot[ret->slots], why);
 		ret->slots += o == OUTCOME_OK;
 	} else {
-		o = renew_all(b, floor, ret, live, why);
+		o = renew_all(b, floor, fleet, ret, live, why);
 	}
 	if (o == OUTCOME_OK && b->used.object.resets && slot_of_now(b, ret, &now, why) == OUTCOME_OK &&
 	    ret->slots < SEAL_SLOTS_MAX) {
-		o = renew(b, &now, b->sealed_cmdline, floor, &ret->slot[ret->slots], why);
+		o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
 		ret->slots += o == OUTCOME_OK;
 	}
 	if (o == OUTCOME_OK && ret->slots == live) {

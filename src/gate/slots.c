@@ -129,6 +129,7 @@ static enum outcome try_signed(struct boot *b, const size_t *places, size_t coun
                                struct why *why)
 {
 	enum outcome o = OUTCOME_REFUSED;
+	struct why newest = { 0 };
 
 	for (size_t i = 0; o != OUTCOME_OK && !t->over && i < count; i++) {
 		struct seal_slot slot = b->seal.slot[places[i]];
@@ -139,7 +140,12 @@ static enum outcome try_signed(struct boot *b, const size_t *places, size_t coun
 		o = fleet_approve(&b->fleet, b->tpm, c, &slot.object, why);
 		if (o == OUTCOME_OK)
 			o = try_one(b, &slot, t, why);
+		if (o != OUTCOME_OK && newest.domain == WHY_NONE)
+			newest = *why;
 	}
+	/* that an older one is dead is not why the newest did not open */
+	if (o != OUTCOME_OK && tpm_superseded_is_why(why) && newest.domain != WHY_NONE)
+		*why = newest;
 	return o;
 }
 

@@ -26,6 +26,7 @@ static struct world {
 	struct secret master;
 	struct seal seal;
 	struct boot b;
+	bool unfleet; /* sealed before there was a fleet */
 } w;
 
 /* -- the fleet's owner ------------------------------------------------------------------------ */
@@ -173,7 +174,7 @@ static void seal_now(void)
 	memcpy(r.master, w.master.bytes, MASTER_KEY_LEN);
 	payload_build(&r, payload.bytes);
 	fleet_wanted(&w.b.fleet, &fleet);
-	assert_int_equal(approvers_of(&w.b.config, &w.master, r.generation, &fleet, signers, &count, &why), OUTCOME_OK);
+	assert_int_equal(approvers_of(&w.b.config, &w.master, r.generation, w.unfleet ? NULL : &fleet, signers, &count, &why), OUTCOME_OK);
 	assert_int_equal(tpm_seal(w.b.tpm, &payload, &slot->object, signers, count, &why), OUTCOME_OK);
 	assert_int_equal(slot_mac(&w.master, slot, &why), OUTCOME_OK);
 	w.seal.slots = 1;
@@ -414,7 +415,11 @@ static void test_revoked(void **state)
 	assert_false(is_ahead(2)); /* wanted, but not signed for 2 */
 	count_up(2);
 	chip_reset(&w.c);
-	assert_int_equal(opens(2, &why), OUTCOME_OK); /* which is why nothing was revoked */
+	assert_int_equal(opens(2, &why), OUTCOME_OK); /* nothing was revoked: neither what was sealed to */
+	extend(&w.c, 2);
+	sign(&owner, ALL, 1, false);
+	assert_int_equal(opens(2, &why), OUTCOME_OK); /* nor what is signed for 1 */
+	chip_reset(&w.c);
 	extend(&w.c, 4);
 	sign(&owner, ALL, 2, false);
 	assert_true(is_ahead(2));
@@ -423,8 +428,35 @@ static void test_revoked(void **state)
 	assert_false(is_ahead(2));
 	chip_reset(&w.c); /* the old image again */
 	assert_int_equal(opens(1, &why), OUTCOME_REFUSED);
+	assert_non_null(strstr(why.detail, "not by the key and epoch"));
 	w.seal = old;
 	assert_int_equal(opens(1, &why), OUTCOME_REFUSED);
+	owner_end(&owner);
+}
+
+/* A machine that is sealed already gets to know a fleet's key: with the next generation the seal names it. */
+static void test_joins(void **state)
+{
+	struct owner owner;
+	struct why why;
+
+	(void)state;
+	owner_make(&owner, EVP_RSA_gen(2048));
+	publish(&owner, NULL);
+	boot_begin(0);
+	w.unfleet = true;
+	seal_now();
+	boot_end(&w.b);
+	sign(&owner, ALL, 0, false);
+	assert_true(is_ahead(0));
+	extend(&w.c, 4);
+	sign(&owner, ALL, 0, false);
+	assert_int_equal(opens(0, &why), OUTCOME_REFUSED);
+	chip_reset(&w.c);
+	count_up(0);
+	assert_int_equal(opens(0, &why), OUTCOME_OK);
+	extend(&w.c, 4);
+	assert_int_equal(opens(0, &why), OUTCOME_OK);
 	owner_end(&owner);
 }
 
@@ -493,7 +525,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rsa), TEST(test_ec), TEST(test_p384), TEST(test_forged), TEST(test_door_and_ratchet), TEST(test_epochs),
-		TEST(test_revoked), TEST(test_rotated), TEST(test_names),
+		TEST(test_revoked), TEST(test_joins), TEST(test_rotated), TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
