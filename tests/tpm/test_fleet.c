@@ -206,7 +206,7 @@ static enum outcome opens(unsigned epoch, struct why *why)
 }
 
 /* A boot that a blessed one before it has asked to count up. What the gate leaves is the seal of the next. */
-static void count_up(unsigned epoch)
+static void raise_floor(unsigned epoch, enum stage floor)
 {
 	CLEAN_FREE char *text = NULL;
 	struct why why;
@@ -214,12 +214,18 @@ static void count_up(unsigned epoch)
 
 	assert_int_equal(unseal(epoch, &why), OUTCOME_OK);
 	w.b.record.decision = (struct decision){ .verdict = VERDICT_ADMIT, .stage = STAGE_ENFORCE, .use_key = true };
-	w.b.request.floor = STAGE_FIX;
+	w.b.request.floor = floor;
+	memset(w.b.request.cmdline, 7, CMDLINE_DIGEST_LEN);
 	if (step_ratchet(&w.b) != OUTCOME_OK)
 		fail_msg("%s %s", w.b.record.why[STEP_RATCHET].subject, w.b.record.why[STEP_RATCHET].detail);
 	boot_end(&w.b);
 	assert_int_equal(file_read(AT_FDCWD, at("/etc/imagate/seal.pem"), SEAL_FILE_MAX, &text, &len), 0);
 	assert_int_equal(seal_file_parse("seal.pem", text, len, &w.seal, &why), OUTCOME_OK);
+}
+
+static void count_up(unsigned epoch)
+{
+	raise_floor(epoch, STAGE_FIX);
 }
 
 static int begin(void **state)
@@ -460,6 +466,26 @@ static void test_joins(void **state)
 	owner_end(&owner);
 }
 
+/* Where the PCRs cover the command line it is not bound, and stays so when the floor rises to enforce. */
+static void test_cmdline_is_covered(void **state)
+{
+	struct owner owner;
+	struct why why;
+
+	(void)state;
+	owner_make(&owner, EVP_RSA_gen(2048));
+	sealed_to(&owner, 0); /* as seal_now() seals: bound to none */
+	extend(&w.c, 4);
+	sign(&owner, ALL, 0, false);
+	raise_floor(0, STAGE_ENFORCE);
+	assert_int_equal(w.seal.slot[w.seal.slots - 1].floor, STAGE_ENFORCE);
+	assert_false(w.seal.slot[w.seal.slots - 1].cmdline_bound);
+	assert_int_equal(unseal(0, &why), OUTCOME_OK);
+	assert_int_equal(w.b.record.evidence.key.cmdline, TRI_YES);
+	boot_end(&w.b);
+	owner_end(&owner);
+}
+
 /* From one key to the next. The image between is signed by both. */
 static void test_rotated(void **state)
 {
@@ -525,7 +551,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rsa), TEST(test_ec), TEST(test_p384), TEST(test_forged), TEST(test_door_and_ratchet), TEST(test_epochs),
-		TEST(test_revoked), TEST(test_joins), TEST(test_rotated), TEST(test_names),
+		TEST(test_revoked), TEST(test_joins), TEST(test_cmdline_is_covered), TEST(test_rotated), TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
