@@ -117,10 +117,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(UNIT_OBJ_$*) $(SAN_OBJ) -lcmocka $(GATE_LIBS) $(UNIT_LIBS_$*)
 
+TPM_WRAP_test_tpm = -Wl,--wrap=Esys_Unseal
+TPM_WRAP_test_slots = -Wl,--wrap=Tss2_TctiLdr_Initialize
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) -Wl,--wrap=Esys_Unseal -lcmocka $(GATE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) $(TPM_WRAP_$*) -lcmocka $(GATE_LIBS)
 
 FUZZ_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJ = $(foreach r,core base crypto,$(patsubst src/%.c,$(BUILD)/fuzzobj/%.o,$(call src_of,$(r))))

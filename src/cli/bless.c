@@ -58,6 +58,20 @@ static int bless_trial(const struct record *r, const struct config *c)
 	return code == IMAGATE_OK ? grub_said(e) : code;
 }
 
+/* Another key or epoch of signatures, which has signed this good boot: counting up ends the older one. Where the floor is to
+ * rise it is counted up all the same. */
+static int bless_renewal(const struct record *r)
+{
+	int code;
+
+	if (!r->renew || file_exists(AT_FDCWD, BOOT_REQUEST_PATH))
+		return IMAGATE_OK;
+	code = asking_store(STAGE_UNSET, r->evidence.key.floor);
+	if (code == IMAGATE_OK)
+		log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
+	return code;
+}
+
 static int bless(void)
 {
 	static struct record r;
@@ -92,6 +106,8 @@ static int bless(void)
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
 	code = bless_trial(&r, &c);
+	if (code == IMAGATE_OK)
+		code = bless_renewal(&r);
 	if (code != IMAGATE_OK)
 		return code;
 	k = file_write_atomic(AT_FDCWD, "/run/imagate/blessed", "", 0, 0644);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_seal, &verb_recover, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_label, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
+	&verb_seal, &verb_recover, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_pcr_policy, &verb_label, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
 	&verb_watch, &verb_critical, &verb_explain,
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -15,7 +15,7 @@ static int usage(FILE *to, int code)
 {
 	(void)fputs("usage: imagate VERB [OPTIONS]\n\n", to);
 	for (size_t i = 0; i < VERBS; i++)
-		(void)fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+		(void)fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
 	(void)fputs("\n'imagate VERB --help' says more. Exit status: 0 done, 1 the boot is (or would "
 	            "be) not\nfully admitted, 2 usage or bad input, 3 the operation failed.\n", to);
 	return code;

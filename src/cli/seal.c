@@ -20,7 +20,7 @@
 #include <string.h>
 
 struct wish {
-	const char *config, *output, *tcti;
+	const char *config, *output, *tcti, *public_key;
 	bool force;
 };
 
@@ -63,6 +63,19 @@ static bool show_recovery_key(const struct secret *recovery)
 	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
+/* Instead of the configuration's. The gate reads the configuration only. */
+static bool take_public_key(const struct wish *w, struct config *c)
+{
+	if (!w->public_key || !strcmp(w->public_key, c->pcr_public_key))
+		return true;
+	if (snprintf(c->pcr_public_key, sizeof(c->pcr_public_key), "%s", w->public_key) >= (int)sizeof(c->pcr_public_key)) {
+		log_error("--pcr-public-key: the path is too long");
+		return false;
+	}
+	log_warning("the gate goes by imagate.conf: say there, in [tpm], pcr-public-key = %s", w->public_key);
+	return true;
+}
+
 static int seal(const struct wish *w)
 {
 	static struct config c;
@@ -76,6 +89,8 @@ static int seal(const struct wish *w)
 
 	if (ini_config_load(AT_FDCWD, w->config, &c, &why) != OUTCOME_OK)
 		return sealing_failed("configuration", &why), IMAGATE_USAGE;
+	if (!take_public_key(w, &c))
+		return IMAGATE_USAGE;
 	g.path = w->output ? w->output : c.seal;
 	g.floor = c.floor;
 	g.stage = sealing_stage(&c);
@@ -112,6 +127,7 @@ static int run(const struct verb *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' }, { "output", required_argument, NULL, 'o' },
 		{ "tcti", required_argument, NULL, 't' },   { "force", no_argument, NULL, 'f' },
+		{ "pcr-public-key", required_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },         { 0 },
 	};
 	struct wish w = { .config = BOOT_CONFIG_PATH };
@@ -122,6 +138,7 @@ static int run(const struct verb *self, int argc, char **argv)
 		case 'o': w.output = optarg; break;
 		case 't': w.tcti = optarg; break;
 		case 'f': w.force = true; break;
+		case 'k': w.public_key = optarg; break;
 		case 'h': return verb_help(self);
 		default: return verb_usage(self);
 		}
@@ -138,7 +155,7 @@ static int run(const struct verb *self, int argc, char **argv)
 const struct verb verb_seal = {
 	.name = "seal",
 	.summary = "make the master key and the EVM key, and seal them to this TPM",
-	.help = "usage: imagate seal [--force] [--config FILE] [--output FILE] [--tcti TCTI]\n"
+	.help = "usage: imagate seal [--force] [--config FILE] [--output FILE] [--pcr-public-key FILE] [--tcti TCTI]\n"
 	        "Makes a new master key and a new EVM key, seals the master key to the PCRs that\n"
 	        "imagate.conf names (default sha256:0,2,4,7) as they are now and to a counter in the TPM,\n"
 	        "and stores both as one file. Before that file counts it is read back, unsealed, compared,\n"
@@ -146,6 +163,8 @@ const struct verb verb_seal = {
 	        "nothing is stored. The recovery key counts once the last line says 'sealed'.\n"
 	        "  --force         replace a seal that is there; the old one is kept as FILE.old\n"
 	        "  --output FILE   instead of the path in imagate.conf\n"
+	        "  --pcr-public-key FILE  instead of what imagate.conf has: the seal opens for other PCR values, too, where\n"
+	        "                  this key has signed them ('imagate pcr-policy sign')\n"
 	        "  --tcti TCTI     another TPM than /dev/tpmrm0, as tpm2-tss names it\n"
 	        "Exit status: 0 done, 2 usage, bad configuration or a seal is there, 3 failed and\n"
 	        "nothing was changed.\n",

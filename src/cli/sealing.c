@@ -11,6 +11,7 @@
 #include "core/policy.h"
 
 #include "crypto/crypto.h"
+#include "gate/approvers.h"
 #include "gate/binding.h"
 #include "gate/boot.h"
 #include "kernel/keyring.h"
@@ -86,14 +87,17 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
                          struct why *why)
 {
 	struct why ignored = { 0 };
-	enum outcome o;
+	enum outcome o = sealing_fleet(g, t, why);
 
-	*slot = (struct seal_slot){ .floor = g->floor, .stage = strict(&g->config->pcrs) ? g->stage : STAGE_UNSET, .cmdline_bound = true, .object.pcrs = g->config->pcrs };
-	o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
-	if (o == OUTCOME_OK) {
+	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = !g->fleet.cmdline_covered, .object.pcrs = g->config->pcrs };
+	/* a stage's command line may be signed like any other */
+	slot->stage = strict(&g->config->pcrs) && !g->fleet.named ? g->stage : STAGE_UNSET;
+	if (o == OUTCOME_OK)
+		o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
+	if (o == OUTCOME_OK)
 		keep_values(t, slot);
+	if (o == OUTCOME_OK && slot->cmdline_bound)
 		o = binding_cmdline(AT_FDCWD, g->config->words, slot->cmdline, why);
-	}
 	memcpy(r->cmdline, slot->cmdline, CMDLINE_DIGEST_LEN);
 	r->floor = g->floor;
 	r->epoch = epoch_of_now(g);
@@ -105,16 +109,22 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
 }
 
 /* Counter and generation are in the slot; the rest of the payload, and the object. */
-static enum outcome fill(struct tpm *t, const struct secret *master, struct seal_record *r, struct seal_slot *slot,
-                         struct secret *ret_payload, struct why *why)
+static enum outcome fill(const struct sealing *g, struct tpm *t, const struct secret *master, struct seal_record *r,
+                         struct seal_slot *slot, struct secret *ret_payload, struct why *why)
 {
+	struct seal_signer signers[SEAL_SIGNERS_MAX];
+	size_t count;
+	enum outcome o = approvers_of(g->config, master, slot->object.generation, g->fleet.named ? &g->fleet.signer : NULL, signers, &count, why);
+
 	r->generation = slot->object.generation;
 	r->stage = slot->stage;
 	memcpy(r->master, master->bytes, MASTER_KEY_LEN);
 	payload_build(r, ret_payload->bytes);
 	ret_payload->len = PAYLOAD_LEN;
 	explicit_bzero(r, sizeof(*r));
-	return tpm_seal(t, ret_payload, &slot->object, why);
+	if (o == OUTCOME_OK)
+		o = tpm_seal(t, ret_payload, &slot->object, signers, count, why);
+	return o == OUTCOME_OK ? slot_mac(master, slot, why) : o;
 }
 
 /* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can
@@ -136,7 +146,7 @@ enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret 
 		if (s->slot[i].object.generation == newest.generation)
 			s->slot[live++] = s->slot[i];
 	s->slots = live;
-	if (live == 0 || live > SEAL_SLOTS_MAX / 2 - 1) {
+	if (live == 0 || live > SEAL_SLOTS_LIVE - 1) {
 		why_set(why, WHY_TEXT, 0, "add to", g->path);
 		why_detail(why, live ? "it has as many slots as fit: 'imagate recover' without --add begins anew" : "it has no slot");
 		return OUTCOME_REFUSED;
@@ -148,7 +158,7 @@ enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret 
 	slot->object.counter = newest.counter;
 	slot->object.generation = newest.generation;
 	if (o == OUTCOME_OK)
-		o = fill(tpm.t, master, &r, slot, ret_payload, why);
+		o = fill(g, tpm.t, master, &r, slot, ret_payload, why);
 	s->slots += o == OUTCOME_OK;
 	return o;
 }
@@ -174,7 +184,7 @@ enum outcome sealing_slot(struct sealing *g, struct seal *s, const struct secret
 		return o;
 	o = tpm_counter_read(tpm.t, slot->object.counter, &slot->object.generation, why);
 	if (o == OUTCOME_OK)
-		o = fill(tpm.t, master, &r, slot, ret_payload, why);
+		o = fill(g, tpm.t, master, &r, slot, ret_payload, why);
 	if (o != OUTCOME_OK)
 		(void)tpm_counter_undefine(tpm.t, slot->object.counter, NULL); /* nothing hangs on it */
 	s->slots = o == OUTCOME_OK;
@@ -340,6 +350,7 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ from "
 		             "this boot's.\nEach stage has a command line of its own, so it needs a slot of its own: boot it with the "
 		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
+	sealing_fleet_say(g);
 	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
 		(void)printf("Now put it into the initramfs: dracut -f\n");
 }

@@ -7,6 +7,18 @@
 #include "core/seal.h"
 #include "core/why.h"
 #include "core/outcome.h"
+#include "gate/fleet.h"
+
+/* [tpm] pcr-public-key: whose signatures open the seal for other PCR values. */
+struct sealing_fleet {
+	bool named;
+	struct seal_signer signer;
+	char fingerprint[2 * PCRSIG_DIGEST_LEN + 1];
+	bool has_signed;           /* the values of now */
+	struct pcr_selection pcrs; /* which of them */
+	struct why unsigned_why;
+	bool cmdline_covered;      /* by what is signed, and by what is sealed to: it is not bound */
+};
 
 struct sealing {
 	const struct config *config;
@@ -15,6 +27,7 @@ struct sealing {
 	const char *path;   /* of the seal */
 	enum stage floor;
 	enum stage stage;   /* of this boot: strict slots are for one stage */
+	struct sealing_fleet fleet; /* filled */
 	bool root_bound;    /* filled: the root has an identity, and the seal is bound to it */
 };
 /* The stage of this boot: the command line's, else the configuration's. */
@@ -47,6 +60,10 @@ void sealing_keep_log(const struct sealing *g);
 /* This system's seal: has each stage a slot of its own? Then there are no permits (no slot for a stage below the floor)
  * and no trials (whose command line, with the tries in it, no slot is for). */
 bool sealing_is_strict(void);
+
+/* Fills g->fleet. Without such a key OK, and nothing. */
+enum outcome sealing_fleet(struct sealing *g, struct tpm *t, struct why *why);
+void sealing_fleet_say(const struct sealing *g);
 
 /* Which PCRs, and what that leaves open. */
 void sealing_say(const struct sealing *g, const struct seal *s);

@@ -107,6 +107,10 @@ static void print_text(const struct record *r)
 		(void)printf("  %s %s: %s\n", step_name((enum step)s),
 		             outcome_name(r->evidence.outcome[s]), text);
 	}
+	if (r->signed_pcrs)
+		(void)printf("signed:     these PCR values are signed by the key of [tpm] pcr-public-key: that opened the seal\n");
+	if (r->renew)
+		(void)printf("renewal:    once this boot is blessed, the next one binds the seal to the key and epoch that imagate.conf names\n");
 	(void)printf("floor:      %s\n", r->evidence.key.floor == STAGE_UNSET ? "not known" : stage_name(r->evidence.key.floor));
 	(void)printf("gate:     %u ms, of these %u ms waiting for the TPM\n",
 	             r->total_ms - r->wait_ms, r->tpm_ms);
@@ -134,6 +138,8 @@ static void print_json(const struct record *r)
 	json_object_object_add(o, "steps", steps);
 	json_object_object_add(o, "floor", json_object_new_string(stage_name(r->evidence.key.floor)));
 	json_object_object_add(o, "generation", json_object_new_int64((int64_t)r->generation));
+	json_object_object_add(o, "signed-pcrs", json_object_new_boolean(r->signed_pcrs));
+	json_object_object_add(o, "renew", json_object_new_boolean(r->renew));
 	json_object_object_add(o, "total-ms", json_object_new_int((int)r->total_ms));
 	json_object_object_add(o, "tpm-ms", json_object_new_int((int)r->tpm_ms));
 	(void)puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));

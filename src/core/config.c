@@ -31,6 +31,9 @@ static const struct key {
 	{ "gate", "words", KIND_TEXT, AT(words), NULL, 0 },
 	{ "tpm", "wait", KIND_NUMBER, AT(tpm_wait), NULL, 120 },
 	{ "tpm", "pcrs", KIND_PCRS, AT(pcrs), NULL, 0 },
+	{ "tpm", "pcr-public-key", KIND_PATH, AT(pcr_public_key), NULL, 0 },
+	{ "tpm", "pcr-signature", KIND_PATH, AT(pcr_signature), NULL, 0 },
+	{ "tpm", "pcr-epoch", KIND_NUMBER, AT(pcr_epoch), NULL, 9999 },
 	{ "key", "source", KIND_WORD, AT(key_source), source_words, 0 },
 	{ "key", "seal", KIND_PATH, AT(seal), NULL, 0 },
 	{ "key", "x509-evm", KIND_PATH, AT(x509_evm), NULL, 0 },
@@ -43,6 +46,7 @@ static const struct key {
 	{ "catalogue", "dir", KIND_PATH, AT(catalogues), NULL, 0 },
 	{ "catalogue", "x509", KIND_PATH, AT(x509_catalogue), NULL, 0 },
 	{ "catalogue", "revoked", KIND_NUMBER, AT(revoked), NULL, 9999 },
+	{ "reseal", "online", KIND_WORD, AT(reseal_online), answer_words, 0 },
 	{ "rollout", "tries", KIND_NUMBER, AT(tries), NULL, 9 },
 	{ "rollout", "blessings", KIND_NUMBER, AT(blessings), NULL, 9 },
 	{ "rollout", "clean-boots", KIND_NUMBER, AT(clean_boots), NULL, 9 },
@@ -57,7 +61,7 @@ static const struct key {
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 #define KEY_STAGE 0 /* rows of the table that others are judged by */
 #define KEY_FLOOR 1
-_Static_assert(KEYS <= 32, "struct config's seen has 32 bits");
+_Static_assert(KEYS <= 64, "struct config's seen has 64 bits");
 /* KIND_WORD stores through an int */
 _Static_assert(sizeof(enum action) == sizeof(int) && sizeof(enum stage) == sizeof(int), "enum size");
 
@@ -72,6 +76,7 @@ void config_defaults(struct config *c)
 		.clean_boots = 3,
 		.automatic = ANSWER_NO,
 		.pcrs = { .bank = PCR_BANK_SHA256, .mask = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 7 },
+		.pcr_signature = "/etc/imagate/pcrsig.json",
 		.seal = "/etc/imagate/seal.pem",
 		.policy = "/etc/imagate/policy",
 		.measure_policy = "/etc/imagate/measure.policy",
@@ -199,7 +204,7 @@ bool config_set(struct config *c, const char *section, const char *key, const ch
                 char error[static CONFIG_ERROR_LEN])
 {
 	const struct key *k = find(section, key);
-	uint32_t bit = k ? UINT32_C(1) << (k - keys) : 0;
+	uint64_t bit = k ? UINT64_C(1) << (k - keys) : 0;
 
 	if (!k)
 		return fail(error, "no such key in this section: imagate.conf(5) lists them");
@@ -210,7 +215,7 @@ bool config_set(struct config *c, const char *section, const char *key, const ch
 	if (!assign(c, k, value, error))
 		return false;
 	c->seen |= bit;
-	if (k == &keys[KEY_STAGE] && !(c->seen & UINT32_C(1) << KEY_FLOOR))
+	if (k == &keys[KEY_STAGE] && !(c->seen & UINT64_C(1) << KEY_FLOOR))
 		c->floor = c->stage;
 	return true;
 }
@@ -227,6 +232,8 @@ bool config_check(const struct config *c, char error[static CONFIG_ERROR_LEN])
 		return fail(error, "source = file needs file = PATH and evm-key = PATH");
 	if (c->key_source != KEY_SOURCE_FILE && (*c->key_file || *c->evm_blob))
 		return fail(error, "file and evm-key only go with source = file");
+	if (c->pcr_epoch && !*c->pcr_public_key)
+		return fail(error, "pcr-epoch goes with pcr-public-key = FILE");
 	if (c->key_source == KEY_SOURCE_NONE && !*c->x509_evm)
 		return fail(error, "source = none needs x509-evm = DIRECTORY of certificates");
 	return true;

@@ -43,6 +43,9 @@ struct config {
 	enum preflight_mode preflight; /* [gate] preflight = full | labels | off */
 	unsigned tpm_wait;     /* [tpm] wait: seconds to wait for the device, 0..120. Default 10 */
 	struct pcr_selection pcrs; /* [tpm] pcrs, what `imagate seal` binds to. Default sha256:0,2,4,7 */
+	char pcr_public_key[CONFIG_PATH_LEN]; /* [tpm] pcr-public-key: PEM, whose owner signs for which PCR values the seal opens; "" = none */
+	char pcr_signature[CONFIG_PATH_LEN];  /* [tpm] pcr-signature = /etc/imagate/pcrsig.json: what it has signed */
+	unsigned pcr_epoch;    /* [tpm] pcr-epoch: of the signatures that the seal is bound to; 0 = those of none */
 	enum key_source key_source; /* [key] source = tpm | file | none (certificates only) */
 	char seal[CONFIG_PATH_LEN];     /* [key] seal = /etc/imagate/seal.pem */
 	char x509_evm[CONFIG_PATH_LEN]; /* [key] x509-evm: directory of *.der; "" = none */
@@ -62,11 +65,12 @@ struct config {
 	enum on_failure on_key_refused; /* [recovery] key-refused: the same */
 	enum on_failure on_preflight;   /* [recovery] preflight: the same */
 	enum on_failure on_policy;      /* [recovery] policy: the same */
+	enum answer reseal_online;      /* [reseal] online = yes | no: may root of the running, verified system approve PCR values? */
 	unsigned tries;        /* [rollout] tries: boots that a trial may fail, 1..9. Default 3 */
 	unsigned blessings;    /* [rollout] blessings: good trial boots until the floor rises, 1..9. Default 3 */
 	unsigned clean_boots;  /* [rollout] clean-boots in audit before enforce, 1..9. Default 3 */
 	enum answer automatic; /* [rollout] automatic = yes | no: promote without being asked. Default no */
-	uint32_t seen;                  /* which keys were given, to find doubles */
+	uint64_t seen;                  /* which keys were given, to find doubles */
 };
 
 #define CONFIG_ERROR_LEN 160

@@ -31,6 +31,8 @@ struct record {
 	unsigned policy_rules;
 	bool evm_hmac, evm_x509, module_signatures;
 	uint64_t generation;                /* of the seal, after this boot; 0: no key from the TPM */
+	bool signed_pcrs;                   /* the seal opened since these PCR values are signed, not since it was sealed to them */
+	bool renew;                         /* the seal is to be bound to another key or epoch of signatures, once this boot is blessed */
 	unsigned healed;                    /* files that got their label back from a catalogue */
 	unsigned wrong_keys;                /* recovery keys typed in vain */
 	unsigned ima_certs, evm_certs;

@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +14,12 @@
 #define AGAIN ": restore the file or seal again"
 
 /* Lines about the whole, then those of a slot. */
-enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, SLOT_VALUES, HEADERS };
+enum header { HEAD_VERSION = 0, HEAD_SRK, HEAD_ID, HEAD_EVM, HEAD_RECOVERY, SLOT_SLOT, SLOT_CMDLINE, SLOT_PCR, SLOT_VALUES, SLOT_MAC, HEADERS };
 #define HEAD_ALL ((1u << SLOT_SLOT) - 1)
 #define SLOT_ANY (((1u << HEADERS) - 1) & ~HEAD_ALL)
-#define SLOT_ALL (SLOT_ANY & ~(1u << SLOT_VALUES)) /* older ones do not keep them */
+#define SLOT_ALL (SLOT_ANY & ~(1u << SLOT_VALUES | 1u << SLOT_MAC)) /* older ones have neither; without a Mac they are not renewed unless used */
 static const char *const names[HEADERS] = {
-	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:", "Pcr-Values:",
+	"Imagate-Seal:", "Srk-Name:", "Key-Id:", "Evm-Key:", "Recovery:", "Slot:", "Cmdline:", "Pcr-Digest:", "Pcr-Values:", "Mac:",
 };
 
 struct value {
@@ -91,10 +92,15 @@ static const char *take_header(enum header h, struct value v, struct seal *s)
 		return !slot->cmdline_bound || exact_hex(v, slot->cmdline, CMDLINE_DIGEST_LEN)
 		       ? NULL : "not a digest and not 'any'" AGAIN;
 	case SLOT_PCR:
+		if (text_is(v.p, v.len, "none"))
+			return NULL;
 		return hex_decode(v.p, v.len, slot->object.pcr_digest, SEAL_DIGEST_MAX, &slot->object.pcr_digest_len)
 		       ? NULL : "not a hexadecimal digest" AGAIN;
 	case SLOT_VALUES:
 		return seal_values_parse(v.p, v.len, &slot->values) ? NULL : "not 'NUMBER=DIGEST ...'" AGAIN;
+	case SLOT_MAC:
+		slot->has_mac = exact_hex(v, slot->mac, SEAL_MAC_LEN);
+		return slot->has_mac ? NULL : "not a Mac" AGAIN;
 	case HEADERS: break;
 	}
 	return "unknown" AGAIN;
@@ -196,18 +202,48 @@ static size_t add_values(const struct seal_slot *s, char *ret, size_t size, size
 	return m ? n + m : 0;
 }
 
-size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
+/* The lines of a slot that its Mac is over. */
+static size_t slot_lines(const struct seal_slot *s, char *ret, size_t size)
 {
-	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1];
-	size_t n;
+	char cmdline[2 * CMDLINE_DIGEST_LEN + 1] = "any", pcr[2 * SEAL_DIGEST_MAX + 1] = "none";
 
 	if (s->cmdline_bound)
 		hex_encode(s->cmdline, CMDLINE_DIGEST_LEN, cmdline);
-	hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
-	n = fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
+	if (s->object.pcr_digest_len)
+		hex_encode(s->object.pcr_digest, s->object.pcr_digest_len, pcr);
+	return fits(snprintf(ret, size, "%s stage=%s floor=%s once=%s\n%s %s\n%s %s\n", names[SLOT_SLOT],
 	                     s->stage == STAGE_UNSET ? "any" : stage_name(s->stage), stage_name(s->floor),
 	                     s->once ? "yes" : "no", names[SLOT_CMDLINE], cmdline, names[SLOT_PCR], pcr), size);
-	return add_values(s, ret, size, n);
+}
+
+size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size)
+{
+	size_t n = add_values(s, ret, size, slot_lines(s, ret, size)), m;
+	char mac[2 * SEAL_MAC_LEN + 1];
+
+	if (!n || !s->has_mac)
+		return n;
+	hex_encode(s->mac, SEAL_MAC_LEN, mac);
+	m = fits(snprintf(ret + n, size - n, "%s %s\n", names[SLOT_MAC], mac), size - n);
+	return m ? n + m : 0;
+}
+
+size_t seal_slot_signed(const struct seal_slot *s, char *ret, size_t size)
+{
+	const struct seal_object *o = &s->object;
+	size_t n = slot_lines(s, ret, size), m;
+
+	m = n ? fits(snprintf(ret + n, size - n, "%d %06" PRIx32 " %08" PRIx32 " %" PRIu64 " %" PRIu32 "\n", (int)o->pcrs.bank,
+	                      o->pcrs.mask, o->counter, o->generation, o->resets), size - n) : 0;
+	return m ? n + m : 0;
+}
+
+bool seal_slot_same(const struct seal_slot *a, const struct seal_slot *b)
+{
+	char x[SEAL_SIGNED_MAX], y[SEAL_SIGNED_MAX];
+	size_t n = seal_slot_signed(a, x, sizeof(x));
+
+	return n && n == seal_slot_signed(b, y, sizeof(y)) && !memcmp(x, y, n);
 }
 
 bool evm_blob_valid(const char *blob)
@@ -227,15 +263,30 @@ static bool fits_stage(const struct seal_slot *s, enum stage stage, const uint8_
 	return !cmdline || s->floor < STAGE_ENFORCE || !s->cmdline_bound || !memcmp(s->cmdline, cmdline, CMDLINE_DIGEST_LEN);
 }
 
+/* Behind those of its generation and newer ones: which of two generations counts, only the TPM can tell; after a power
+ * cut it may be the older. */
+static size_t put_in(const struct seal *s, size_t *ret, size_t first, size_t n, size_t place)
+{
+	size_t at = n;
+
+	for (; at > first && s->slot[ret[at - 1]].object.generation < s->slot[place].object.generation; at--)
+		ret[at] = ret[at - 1];
+	ret[at] = place;
+	return n + 1;
+}
+
 size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
                        size_t ret[static SEAL_SLOTS_MAX])
 {
 	size_t n = 0;
 
-	for (int once = 0; once < 2; once++)
+	for (int once = 0; once < 2; once++) {
+		size_t first = n;
+
 		for (size_t i = 0; i < s->slots; i++)
 			if (s->slot[i].once == once && fits_stage(&s->slot[i], stage, cmdline))
-				ret[n++] = i;
+				n = put_in(s, ret, first, n, i);
+	}
 	return n;
 }
 

@@ -13,6 +13,7 @@
  *   Cmdline: <hex of the command line's digest, or "any">
  *   Pcr-Digest: <hex of the PCR digest that was sealed to>
  *   Pcr-Values: 0=<hex> 2=<hex> 4=<hex> 7=<hex>      so that it can be said which differs; may be missing
+ *   Mac: <hex; over these lines and what the object is bound to, by who had the key or was allowed to approve>
  *   -----BEGIN TSS2 PRIVATE KEY-----
  *   ...
  *
@@ -34,11 +35,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEAL_FILE_MAX 32768
-#define SEAL_SLOTS_MAX 8
+#define SEAL_FILE_MAX 65536
+#define SEAL_SLOTS_LIVE 8 /* of one generation */
+#define SEAL_SLOTS_MAX (2 * SEAL_SLOTS_LIVE) /* while it is being counted up, two may be there */
 #define SEAL_PUBLIC_MAX 512  /* TPM2B_PUBLIC, marshalled */
 #define SEAL_PRIVATE_MAX 512 /* TPM2B_PRIVATE, marshalled */
 #define SEAL_DIGEST_MAX 64
+#define SEAL_SIGNERS_MAX 3
+#define SEAL_BRANCHES_MAX (1 + SEAL_SIGNERS_MAX)
+#define SEAL_BRANCH_LEN 32
+#define SEAL_REF_MAX 32
+#define SEAL_SIGNATURE_MAX 520 /* RSA 4096 */
+#define SEAL_MAC_LEN 32
 #define SEAL_NAME_MAX 66      /* TPM name: algorithm (2) and digest */
 #define EVM_BLOB_MAX 1024
 #define MASTER_KEY_LEN 32
@@ -54,12 +62,35 @@
 #define MASTER_KEY_NAME "imagate-master" /* kernel "user" key; the blob names it */
 #define EVM_KEY_NAME "evm-key"           /* the kernel asks for this name: evm_crypto.c */
 
-/* The TPM object and its policy, out of the PEM block: PolicyPCR, then PolicyNV. */
+/* Who may approve other PCR values for an object that is sealed already: PolicyAuthorize. The bytes are the TPM's. */
+struct seal_signer {
+	uint8_t key[SEAL_PUBLIC_MAX]; /* TPM2B_PUBLIC, marshalled, size field included */
+	size_t key_len;
+	uint8_t ref[SEAL_REF_MAX]; /* policyRef: what it signs together with the policy */
+	size_t ref_len;
+};
+struct seal_approval {
+	struct seal_signer by;
+	uint8_t signature[SEAL_SIGNATURE_MAX]; /* TPMT_SIGNATURE, marshalled */
+	size_t signature_len;                  /* 0: none; the object itself is bound to the PCRs */
+};
+
+/* The TPM object and its policy, out of the PEM block, in this order:
+ *   PolicyPCR(pcrs, pcr_digest)       where pcrs.mask is not 0
+ *   PolicyCounterTimer(resetCount <= resets)   where resets is not 0: dead after that many resets, used or not
+ *   PolicyAuthorize(approval)         where there is an approval
+ *   PolicyOR(branch[])                where there are branches: PolicyPCR as it was sealed, and each signer's
+ *   PolicyNV(counter == generation)   always: door and ratchet hold for approved values, too
+ * Approving makes no new object: the same one once more, with other PCRs and a signature. */
 struct seal_object {
 	uint32_t parent; /* handle: 0x40000001 (owner: primary made transiently) or 0x81000001 */
 	struct pcr_selection pcrs;
 	uint8_t pcr_digest[SEAL_DIGEST_MAX]; /* what PolicyPCR compares */
 	size_t pcr_digest_len;
+	uint32_t resets;
+	struct seal_approval approval;
+	uint8_t branch[SEAL_BRANCHES_MAX][SEAL_BRANCH_LEN];
+	size_t branches;     /* 0, or at least 2 */
 	uint32_t counter;    /* NV index of the counter; never 0 */
 	uint64_t generation; /* unseals only while the counter has this value */
 	uint8_t public_part[SEAL_PUBLIC_MAX]; /* TPM2B_PUBLIC as in the PEM, size field included */
@@ -84,6 +115,8 @@ struct seal_slot {
 	bool cmdline_bound;
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 	struct seal_values values;
+	bool has_mac;
+	uint8_t mac[SEAL_MAC_LEN];
 	struct seal_object object;
 };
 
@@ -110,6 +143,15 @@ bool seal_text_parse(const char *text, size_t len, struct seal *ret, struct seal
 /* The counterparts, NUL-terminated; 0 if it does not fit, else the length. */
 size_t seal_head_format(const struct seal *s, char *ret, size_t size);
 size_t seal_slot_format(const struct seal_slot *s, char *ret, size_t size);
+/* What a slot's Mac is over: its lines and what its object is bound to. Under the slot key, which the master key
+ * gives, where it was sealed; under the approval key where it was approved (slotmac.c of crypto). */
+size_t seal_slot_signed(const struct seal_slot *s, char *ret, size_t size);
+#define SEAL_SIGNED_MAX 512
+#define SLOT_KEY_LABEL "imagate slot"
+#define APPROVAL_MAC_LABEL "imagate approval mac"
+#define APPROVAL_KEY_LABEL "imagate approval"
+/* Two slots that a boot in one of them could use the other for: same stage, command line, PCRs and bounds. */
+bool seal_slot_same(const struct seal_slot *a, const struct seal_slot *b);
 
 /* False: they are too many to be kept, or not of one length; then ret is empty. */
 bool seal_values_take(const struct pcr_selection *s, const uint8_t *values, size_t len, struct seal_values *ret);
@@ -153,7 +195,7 @@ bool payload_parse(const uint8_t *payload, size_t len, struct seal_record *ret);
 
 /* Which slots could be of use? Those for this stage, whose floor does not forbid it, whose
  * command line is this one (once the floor is enforce; cmdline NULL: whichever it is). Normal ones
- * first, a permit only where no normal one will do: ret gets their places, the count is returned. */
+ * first and the newest generation first, a permit only where no normal one will do: ret gets their places, the count is returned. */
 size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cmdline,
                        size_t ret[static SEAL_SLOTS_MAX]);
 /* The lowest floor that a normal slot of the newest generation names; STAGE_UNSET where there is none. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* tss2pem.c: the TSS2 PRIVATE KEY block, by OpenSSL's ASN.1 templates. Refuses (BROKEN)
- * other OIDs, policies other than PolicyPCR and PolicyNV, emptyAuth absent, a secret or trailing
+ * other OIDs, policies other than seal.h's, emptyAuth absent, a secret or trailing
  * bytes, parts above SEAL_*_MAX. */
 enum outcome tss2pem_parse(const char *pem, size_t len, struct seal_object *ret, struct why *why);
 enum outcome tss2pem_format(const struct seal_object *o, char *ret, size_t size, size_t *ret_len,
@@ -48,6 +48,16 @@ enum outcome request_key(const struct secret *master, uint64_t generation, struc
 enum outcome request_mac(const struct secret *key, const char *text, size_t len, uint8_t ret[static 32],
                          struct why *why);
 enum outcome request_verify(const struct secret *key, const char *text, const struct request *r, struct why *why);
+
+/* approval.c: the key that a request key gives, for tpm_seal()'s signers; what it signs is tpm_policy_to_approve()'s digest,
+ * without a policyRef. */
+enum outcome approval_signer(const struct secret *request_key, struct seal_signer *ret, struct why *why);
+enum outcome approval_sign(const struct secret *request_key, const uint8_t policy[static SEAL_BRANCH_LEN],
+                           struct seal_approval *ret, struct why *why);
+/* A slot's Mac. key: the master key for one that was sealed, the request key for one that was approved. verify: REFUSED
+ * where there is none, or another's. */
+enum outcome slot_mac(const struct secret *key, struct seal_slot *s, struct why *why);
+enum outcome slot_mac_verify(const struct secret *master, const struct seal_slot *s, struct why *why);
 
 /* evmblob.c: the key inside a kernel encrypted-key blob, given its master key. REFUSED: the
  * blob's HMAC does not match (wrong master key or damaged). */

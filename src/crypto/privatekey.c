@@ -36,7 +36,7 @@ static enum outcome read_pem(const char *path, EVP_PKEY **ret, struct why *why)
 	return OUTCOME_REFUSED;
 }
 
-static enum outcome read_key(const struct signer_wish *w, EVP_PKEY **ret, struct why *why)
+enum outcome private_key_read(const struct signer_wish *w, EVP_PKEY **ret, struct why *why)
 {
 	return strncmp(w->key, "pkcs11:", 7) == 0 ? token_key(w, ret, why) : read_pem(w->key, ret, why);
 }
@@ -69,7 +69,7 @@ enum outcome key_pair_read(const struct signer_wish *w, struct key_pair *ret, st
 	enum outcome o;
 
 	*ret = (struct key_pair){ NULL, NULL };
-	o = read_key(w, &ret->key, why);
+	o = private_key_read(w, &ret->key, why);
 	if (o == OUTCOME_OK)
 		o = read_certificate(w->certificate, &ret->certificate, why);
 	if (o == OUTCOME_OK)

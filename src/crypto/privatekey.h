@@ -18,5 +18,7 @@ struct key_pair {
  * nor ECDSA. */
 enum outcome key_pair_read(const struct signer_wish *w, struct key_pair *ret, struct why *why);
 void key_pair_free(struct key_pair *p);
+/* The key alone; w->certificate is not looked at. */
+enum outcome private_key_read(const struct signer_wish *w, EVP_PKEY **ret, struct why *why);
 
 #endif

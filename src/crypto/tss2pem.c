@@ -1,6 +1,7 @@
 /* The TSS2 PRIVATE KEY block. Source: draft-bottomley-tpm2-keys, section 3. */
 #include "crypto/crypto.h"
 #include "crypto/failed.h"
+#include "crypto/tss2policy.h"
 
 #include <openssl/asn1t.h>
 #include <openssl/bio.h>
@@ -10,14 +11,6 @@
 
 #define PEM_NAME "TSS2 PRIVATE KEY"
 #define OID_SEALED_DATA "2.23.133.10.1.5"
-/* TPM 2.0 Part 2, TPM_CC */
-#define CC_POLICY_PCR 0x17f
-#define CC_POLICY_NV 0x149
-#define POLICY_MAX (SEAL_DIGEST_MAX + 12)
-
-/* TPM 2.0 Part 2, TPM_ALG_ID */
-enum { ALG_SHA256 = 0x0b, ALG_SHA384 = 0x0c, ALG_SHA512 = 0x0d };
-
 typedef struct {
 	ASN1_INTEGER *code;
 	ASN1_OCTET_STRING *policy;
@@ -70,106 +63,6 @@ static enum outcome damaged(struct why *why, const char *detail)
 	return OUTCOME_BROKEN;
 }
 
-/* -- marshalled TPM structures: big-endian numbers ----------------------------------- */
-
-struct cursor {
-	const uint8_t *p;
-	size_t left;
-	bool ok;
-};
-
-static uint32_t take(struct cursor *c, size_t bytes)
-{
-	uint32_t n = 0;
-
-	c->ok = c->ok && c->left >= bytes;
-	if (!c->ok)
-		return 0;
-	for (; bytes; bytes--, c->left--)
-		n = n << 8 | *c->p++;
-	return n;
-}
-
-static enum pcr_bank bank_of(uint32_t algorithm)
-{
-	return algorithm == ALG_SHA256 ? PCR_BANK_SHA256
-	       : algorithm == ALG_SHA384 ? PCR_BANK_SHA384
-	       : algorithm == ALG_SHA512 ? PCR_BANK_SHA512
-	                                 : PCR_BANK_NONE;
-}
-
-/* TPM2B_DIGEST, then TPML_PCR_SELECTION of exactly one bank. */
-static bool parse_policy_pcr(const uint8_t *p, size_t len, struct seal_object *ret)
-{
-	struct cursor c = { p, len, true };
-	size_t n = take(&c, 2);
-
-	if (!c.ok || n > c.left || n > sizeof(ret->pcr_digest))
-		return false;
-	memcpy(ret->pcr_digest, c.p, n);
-	ret->pcr_digest_len = n;
-	c.p += n;
-	c.left -= n;
-	if (take(&c, 4) != 1)
-		return false;
-	ret->pcrs.bank = bank_of(take(&c, 2));
-	if (take(&c, 1) != 3)
-		return false;
-	ret->pcrs.mask = take(&c, 1);
-	ret->pcrs.mask |= take(&c, 1) << 8;
-	ret->pcrs.mask |= take(&c, 1) << 16;
-	return c.ok && c.left == 0 && ret->pcrs.bank != PCR_BANK_NONE && ret->pcrs.mask;
-}
-
-/* The index, then PolicyNV's parameters: operandB (8 bytes), offset 0, TPM_EO_EQ 0. */
-static bool parse_policy_nv(const uint8_t *p, size_t len, struct seal_object *ret)
-{
-	struct cursor c = { p, len, true };
-	uint64_t high;
-	bool counts;
-
-	ret->counter = take(&c, 4);
-	counts = take(&c, 2) == 8;
-	high = take(&c, 4);
-	ret->generation = high << 32 | take(&c, 4);
-	counts = counts && take(&c, 2) == 0 && take(&c, 2) == 0;
-	return counts && c.ok && c.left == 0 && ret->counter >> 24 == 0x01; /* TPM_HT_NV_INDEX */
-}
-
-static void put(uint8_t **p, uint32_t n, int bytes)
-{
-	for (int i = bytes - 1; i >= 0; i--)
-		*(*p)++ = (uint8_t)(n >> 8 * i);
-}
-
-static size_t format_policy_nv(const struct seal_object *o, uint8_t ret[static POLICY_MAX])
-{
-	uint8_t *p = ret;
-
-	put(&p, o->counter, 4);
-	put(&p, 8, 2);
-	put(&p, (uint32_t)(o->generation >> 32), 4);
-	put(&p, (uint32_t)o->generation, 4);
-	put(&p, 0, 4); /* offset, operation */
-	return (size_t)(p - ret);
-}
-
-static size_t format_policy_pcr(const struct seal_object *o, uint8_t ret[static POLICY_MAX])
-{
-	static const uint16_t algorithms[] = { 0, ALG_SHA256, ALG_SHA384, ALG_SHA512 };
-	uint8_t *p = ret;
-
-	put(&p, (uint32_t)o->pcr_digest_len, 2);
-	memcpy(p, o->pcr_digest, o->pcr_digest_len);
-	p += o->pcr_digest_len;
-	put(&p, 1, 4);
-	put(&p, algorithms[o->pcrs.bank], 2);
-	put(&p, 3, 1);
-	for (int i = 0; i < 3; i++)
-		put(&p, o->pcrs.mask >> 8 * i & 0xff, 1);
-	return (size_t)(p - ret);
-}
-
 /* -- reading ------------------------------------------------------------------------- */
 
 static bool copy_octets(const ASN1_OCTET_STRING *s, uint8_t *ret, size_t size, size_t *ret_len)
@@ -190,22 +83,32 @@ static bool is_sealed_data(const ASN1_OBJECT *type)
 	return OBJ_obj2txt(oid, sizeof(oid), type, 1) > 0 && !strcmp(oid, OID_SEALED_DATA);
 }
 
-static bool take_command(const TPM_KEY *k, int i, long code,
-                         bool (*parse)(const uint8_t *, size_t, struct seal_object *), struct seal_object *ret)
+/* In their order, none twice. */
+static bool take_commands(const TPM_KEY *k, struct seal_object *ret, unsigned *seen)
 {
-	const TPM_POLICY *p = sk_TPM_POLICY_value(k->policy, i);
+	int place = 0;
 
-	return ASN1_INTEGER_get(p->code) == code &&
-	       parse(ASN1_STRING_get0_data(p->policy), (size_t)ASN1_STRING_length(p->policy), ret);
+	*seen = 0;
+	for (int i = 0; i < sk_TPM_POLICY_num(k->policy); i++, place++) {
+		const TPM_POLICY *p = sk_TPM_POLICY_value(k->policy, i);
+
+		while (place < TSS2_COMMANDS && ASN1_INTEGER_get(p->code) != tss2policy_code[place])
+			place++;
+		if (place == TSS2_COMMANDS ||
+		    !tss2policy_take(place, ASN1_STRING_get0_data(p->policy), (size_t)ASN1_STRING_length(p->policy), ret))
+			return false;
+		*seen |= 1u << place;
+	}
+	return true;
 }
 
 static enum outcome take_policy(const TPM_KEY *k, struct seal_object *ret, struct why *why)
 {
-	if (k->policy && sk_TPM_POLICY_num(k->policy) == 2 &&
-	    take_command(k, 0, CC_POLICY_PCR, parse_policy_pcr, ret) &&
-	    take_command(k, 1, CC_POLICY_NV, parse_policy_nv, ret))
+	unsigned seen;
+
+	if (k->policy && take_commands(k, ret, &seen) && tss2policy_whole(seen, ret))
 		return OUTCOME_OK;
-	return damaged(why, "its policy is not PolicyPCR and PolicyNV: it was not made by imagate");
+	return damaged(why, "its policy is none that imagate makes");
 }
 
 static enum outcome take_key(const TPM_KEY *k, struct seal_object *ret, struct why *why)
@@ -273,14 +176,17 @@ static bool add_command(TPM_KEY *k, long code, const uint8_t *bytes, size_t len)
 
 static bool fill_policy(TPM_KEY *k, const struct seal_object *o)
 {
-	uint8_t bytes[POLICY_MAX];
-	size_t len = format_policy_pcr(o, bytes);
+	uint8_t bytes[TSS2_COMMAND_MAX];
+	bool ok;
 
 	k->policy = sk_TPM_POLICY_new_null();
-	if (!k->policy || !add_command(k, CC_POLICY_PCR, bytes, len))
-		return false;
-	len = format_policy_nv(o, bytes);
-	return add_command(k, CC_POLICY_NV, bytes, len);
+	ok = k->policy;
+	for (int i = 0; ok && i < TSS2_COMMANDS; i++) {
+		size_t len = tss2policy_format(i, o, bytes);
+
+		ok = !len || add_command(k, tss2policy_code[i], bytes, len);
+	}
+	return ok;
 }
 
 static bool fill_key(TPM_KEY *k, const struct seal_object *o)

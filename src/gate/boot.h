@@ -11,6 +11,7 @@
 #include "core/seal.h"
 #include "core/why.h"
 #include "crypto/keyset.h"
+#include "gate/fleet.h"
 #include "kernel/auditwatch.h"
 #include "kernel/ima.h"
 #include "kernel/keyring.h"
@@ -47,13 +48,15 @@ struct boot {
 	struct seal seal;        /* the initramfs's, or the root's newer one */
 	bool has_seal;
 	uint8_t key_id[KEY_ID_LEN]; /* the initramfs's: what is unsealed must match it */
-	bool asked_root;         /* the root's seal has been looked at */
+	bool asked_root, asked_signatures; /* the root's seal, its signed PCR values: have been looked at */
 	bool no_tpm;             /* waited for once, in vain */
+	struct fleet fleet;      /* who may sign PCR values, and what is signed; keys 0: nobody */
 	struct tpm *tpm;         /* kept for door and ratchet */
 	struct secret master;    /* wiped as soon as the kernel has the EVM key */
 	struct secret request_key; /* generation and key, for the verified system */
 	uint64_t generation;     /* of the slot that was used */
-	bool used_permit_slot;
+	struct seal_slot used;   /* the slot that was unsealed; proven by that */
+	bool used_permit_slot;   /* dies with this boot: a permit, or for one boot without PCRs */
 	struct request request;  /* verified, of this generation; both stages unset: none */
 	uint8_t cmdline_digest[CMDLINE_DIGEST_LEN];
 	uint8_t sealed_root[ROOT_ID_LEN], sealed_cmdline[CMDLINE_DIGEST_LEN]; /* zero: not bound */

@@ -98,6 +98,7 @@ void boot_end(struct boot *b)
 	preflight_free(&b->preflight);
 	prover_close(&b->prover);
 	keyset_free(&b->keys);
+	fleet_free(&b->fleet);
 	free(b->lint);
 	b->lint = NULL;
 	free(b->policy_text);

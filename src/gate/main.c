@@ -60,6 +60,9 @@ static int config_files(const struct config *c)
 		const char *kind, *path;
 	} files[] = {
 		{ "seal", c->key_source == KEY_SOURCE_TPM ? c->seal : "" },
+		{ "public-key", c->key_source == KEY_SOURCE_TPM ? c->pcr_public_key : "" },
+		/* PCR 9 is the initramfs: what signs its value lies beside it, on the root */
+		{ "optional-signatures", c->key_source == KEY_SOURCE_TPM && *c->pcr_public_key && !(c->pcrs.mask & 1u << 9) ? c->pcr_signature : "" },
 		{ "key", c->key_file },
 		{ "key", c->evm_blob },
 		{ "certificates", c->x509_ima },

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "gate/approvers.h"
 #include "gate/binding.h"
 #include "gate/rootstate.h"
 #include "tpm/tpm.h"
@@ -44,47 +45,129 @@ void request_take(struct boot *b, struct why *why)
 	}
 }
 
-/* A normal slot of this generation once more for the next, with this floor. */
-static enum outcome renew(struct boot *b, const struct seal_slot *old, enum stage floor, struct seal_slot *ret,
-                          struct why *why)
+/* Its PCRs and its command line will be sealed to again: only where somebody who was allowed to wrote them. The file
+ * can be edited; the slot that was used has proven itself. */
+static bool may_live(const struct boot *b, const struct seal_slot *s)
+{
+	if (s->object.generation != b->generation || s->once || s->object.resets)
+		return false;
+	if (seal_slot_same(s, &b->used))
+		return true;
+	return slot_mac_verify(&b->master, s, NULL) == OUTCOME_OK &&
+	       (!s->object.approval.signature_len || b->config.reseal_online == ANSWER_YES);
+}
+
+/* The newest ones, which are the last, in their order. */
+static void live_slots(const struct boot *b, struct seal *ret)
+{
+	size_t place[SEAL_SLOTS_LIVE], n = 0;
+
+	for (size_t i = b->seal.slots; i > 0 && n < SEAL_SLOTS_LIVE; i--)
+		if (may_live(b, &b->seal.slot[i - 1]))
+			place[n++] = i - 1;
+	*ret = b->seal;
+	ret->slots = 0;
+	while (n > 0)
+		ret->slot[ret->slots++] = b->seal.slot[place[--n]];
+}
+
+/* Started without PCRs, for one boot: what the machine is now is what it will be. OK where no slot is for that yet. */
+static enum outcome slot_of_now(struct boot *b, const struct seal *s, struct seal_slot *ret, struct why *why)
+{
+	enum outcome o;
+
+	*ret = b->used;
+	ret->once = false;
+	ret->object.resets = 0;
+	ret->object.pcrs = s->slots ? s->slot[s->slots - 1].object.pcrs : b->config.pcrs;
+	o = tpm_pcr_digest(b->tpm, &ret->object.pcrs, ret->object.pcr_digest, &ret->object.pcr_digest_len, why);
+	for (size_t i = 0; o == OUTCOME_OK && i < s->slots; i++)
+		if (seal_slot_same(ret, &s->slot[i]))
+			o = OUTCOME_BLOCKED;
+	return o;
+}
+
+/* A slot of this generation once more for the next, with this floor and command line: sealed, where it was approved.
+ * fleet: whose signatures open it; NULL: nobody's. */
+static enum outcome renew(struct boot *b, const struct seal_slot *old, const uint8_t *cmdline, enum stage floor,
+                          const struct seal_signer *fleet, struct seal_slot *ret, struct why *why)
 {
 	SECRET payload = { .len = PAYLOAD_LEN };
 	struct seal_record r = { .generation = b->generation + 1, .floor = floor, .stage = old->stage,
 		.epoch = b->policy_epoch > b->sealed_epoch ? b->policy_epoch : b->sealed_epoch };
-	enum outcome o;
+	struct seal_signer signers[SEAL_SIGNERS_MAX];
+	size_t count;
+	enum outcome o = approvers_of(&b->config, &b->master, r.generation, fleet, signers, &count, why);
 
+	if (o != OUTCOME_OK)
+		return o;
 	*ret = *old;
 	ret->floor = floor;
-	ret->cmdline_bound = !binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN);
-	memcpy(ret->cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
+	ret->cmdline_bound = !binding_is_zero(cmdline, CMDLINE_DIGEST_LEN);
+	memcpy(ret->cmdline, cmdline, CMDLINE_DIGEST_LEN);
 	ret->object.generation = r.generation;
 	memcpy(r.master, b->master.bytes, MASTER_KEY_LEN);
 	memcpy(r.root, b->sealed_root, ROOT_ID_LEN);
-	memcpy(r.cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN);
+	memcpy(r.cmdline, cmdline, CMDLINE_DIGEST_LEN);
 	payload_build(&r, payload.bytes);
 	explicit_bzero(&r, sizeof(r));
-	o = tpm_seal(b->tpm, &payload, &ret->object, why);
+	o = tpm_seal(b->tpm, &payload, &ret->object, signers, count, why);
+	return o == OUTCOME_OK ? slot_mac(&b->master, ret, why) : o;
+}
+
+/* Below enforce another command line only warned; from the rise on it will count: that of the boot that asked for it,
+ * which was blessed, not whatever this one was started with. */
+static const uint8_t *cmdline_for(const struct boot *b, const struct seal_slot *old, enum stage floor)
+{
+	if (binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN))
+		return b->sealed_cmdline; /* it was sealed to PCRs that cover it */
+	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
+		return b->request.cmdline;
+	return seal_slot_same(old, &b->used) || old->object.generation != b->generation || !old->has_mac ? b->sealed_cmdline
+	                                                                                                : old->cmdline;
+}
+
+/* The successors of the live slots. */
+static enum outcome renew_all(struct boot *b, enum stage floor, const struct seal_signer *fleet, struct seal *ret, size_t live,
+                              struct why *why)
+{
+	enum outcome o = OUTCOME_OK;
+
+	for (size_t i = 0; o == OUTCOME_OK && i < live; i++) {
+		/* a slot for a stage that the new floor forbids is not renewed */
+		if (ret->slot[i].stage != STAGE_UNSET && ret->slot[i].stage < floor)
+			continue;
+		o = renew(b, &ret->slot[i], cmdline_for(b, &ret->slot[i], floor), floor, fleet, &ret->slot[ret->slots], why);
+		ret->slots += o == OUTCOME_OK;
+	}
 	return o;
 }
 
 /* The live slots, and their successors behind them. */
 static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
 {
-	enum outcome o = OUTCOME_OK;
+	struct seal_signer signer;
+	bool moves, has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &signer, &moves);
+	const struct seal_signer *fleet = has_fleet ? &signer : NULL;
+	struct seal_slot now;
+	enum outcome o;
 	size_t live;
 
-	*ret = b->seal;
-	ret->slots = 0;
-	for (size_t i = 0; i < b->seal.slots; i++)
-		if (b->seal.slot[i].object.generation == b->generation && !b->seal.slot[i].once &&
-		    ret->slots < SEAL_SLOTS_MAX / 2)
-			ret->slot[ret->slots++] = b->seal.slot[i];
+	live_slots(b, ret);
 	live = ret->slots;
-	for (size_t i = 0; o == OUTCOME_OK && i < live; i++) {
-		/* a slot for a stage that the new floor forbids is not renewed */
-		if (ret->slot[i].stage != STAGE_UNSET && ret->slot[i].stage < floor)
-			continue;
-		o = renew(b, &ret->slot[i], floor, &ret->slot[ret->slots], why);
+	/* to another key or epoch: only this boot's values go along, which it has signed. A slot for those of an image that
+	 * was revoked would outlive it */
+	if (moves && !b->used.once && !b->used.object.resets) {
+		now = b->used;
+		now.stage = STAGE_UNSET; /* each stage's values may be signed */
+		o = renew(b, &now, cmdline_for(b, &b->used, floor), floor, fleet, &ret->slot[ret->slots], why);
+		ret->slots += o == OUTCOME_OK;
+	} else {
+		o = renew_all(b, floor, fleet, ret, live, why);
+	}
+	if (o == OUTCOME_OK && b->used.object.resets && slot_of_now(b, ret, &now, why) == OUTCOME_OK &&
+	    ret->slots < SEAL_SLOTS_MAX) {
+		o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
 		ret->slots += o == OUTCOME_OK;
 	}
 	if (o == OUTCOME_OK && ret->slots == live) {
@@ -118,10 +201,6 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	SECRET auth = { 0 };
 	enum outcome o = counter_auth_of(&b->master, &auth, why);
 
-	/* below enforce another command line only warned; from here on it will count: that of the boot that asked
-	 * for it, which was blessed, not whatever this one was started with */
-	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
-		memcpy(b->sealed_cmdline, b->request.cmdline, CMDLINE_DIGEST_LEN);
 	/* slots may have been added on the root since this initramfs was built */
 	if (root_seal(b, &other) && has_generation(&other, b->generation))
 		b->seal = other;
@@ -134,6 +213,7 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	if (o != OUTCOME_OK)
 		return o;
 	b->generation++;
+	b->record.renew = false;
 	BOOT_EVIDENCE(b)->key.floor = floor;
 	return OUTCOME_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "gate/binding.h"
+#include "gate/slots.h"
 #include "gate/sysroot.h"
 #include "tpm/tpm.h"
 
@@ -105,136 +106,53 @@ static size_t candidates(struct boot *b, size_t ret[static SEAL_SLOTS_MAX])
 	return n;
 }
 
-/* What is unsealed counts, whatever the slot said. */
-static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, const struct secret *payload,
-                                 struct why *why)
+/* The root's signatures, which may be newer than the initramfs's. They lie beside the seal, by default. */
+static bool take_root_signatures(struct boot *b)
 {
-	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
-	struct stance s = boot_stance(b);
-	struct seal_record r;
-	uint8_t id[KEY_ID_LEN];
-	enum outcome o = OUTCOME_BROKEN;
+	CLEAN_FD root = -1;
+	size_t before = b->fleet.files;
 
-	if (!payload_parse(payload->bytes, payload->len, &r) || r.generation != slot->object.generation) {
-		(void)bad_file(why, b->config.seal, "what was unsealed is not a payload of this version: seal again");
-	} else if (!secret_set(&b->master, r.master, MASTER_KEY_LEN) ||
-	           key_id_of(&b->master, id, why) != OUTCOME_OK) {
-		secret_wipe(&b->master);
-	} else if (memcmp(id, b->key_id, KEY_ID_LEN) != 0) {
-		secret_wipe(&b->master);
-		(void)bad_file(why, b->config.seal, "it was sealed by somebody else: this initramfs belongs to another key");
-		o = OUTCOME_REFUSED;
-	} else {
-		o = OUTCOME_OK;
-	}
-	if (o == OUTCOME_OK) {
-		b->generation = r.generation;
-		b->sealed_epoch = r.epoch;
-		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
-		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);
-		k->floor = r.floor;
-		k->cmdline = binding_is_zero(r.cmdline, CMDLINE_DIGEST_LEN) ||
-		             !memcmp(r.cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN) ? TRI_YES : TRI_NO;
-		b->used_permit_slot = r.once;
-		if (r.once && r.stage == decide_stage(&s))
-			k->authority = AUTHORITY_PERMIT;
-	}
-	explicit_bzero(&r, sizeof(r));
-	return o;
+	if (b->fleet.keys == 0 || b->asked_signatures || sysroot_wait_once(b, NULL) != OUTCOME_OK)
+		return false;
+	b->asked_signatures = true;
+	root = open(b->sysroot_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		fleet_add(root, b->config.pcr_signature, &b->fleet);
+	return b->fleet.files > before;
 }
 
-/* Which of the candidates to try: those of the counter's generation, whose PCR digest is the TPM's. One
- * command answers each; a wrong try would cost five. */
-struct chip_state {
-	uint64_t generation;
+/* The key or the epoch that the configuration names is not yet the seal's, and has signed this boot: a blessed one moves on. */
+static void look_ahead(struct boot *b, struct chip_state *c)
+{
 	struct pcr_selection pcrs;
-	uint8_t digest[SEAL_DIGEST_MAX];
-	size_t digest_len;
-};
 
-static enum outcome slot_fits(struct boot *b, const struct seal_object *o, struct chip_state *c, struct why *why)
-{
-	enum outcome out;
-
-	if (c->generation != o->generation) {
-		why_set(why, WHY_TEXT, 0, "compare", "generation");
-		why_detail(why, "this seal was superseded: put the newer one into the initramfs with 'dracut -f'");
-		return OUTCOME_REFUSED;
-	}
-	if (c->pcrs.bank != o->pcrs.bank || c->pcrs.mask != o->pcrs.mask) {
-		c->pcrs = o->pcrs;
-		out = tpm_pcr_digest(b->tpm, &c->pcrs, c->digest, &c->digest_len, why);
-		if (out != OUTCOME_OK)
-			return c->pcrs = (struct pcr_selection){ 0 }, out;
-	}
-	if (c->digest_len == o->pcr_digest_len && !memcmp(c->digest, o->pcr_digest, c->digest_len))
-		return OUTCOME_OK;
-	why_set(why, WHY_TEXT, 0, "compare", "PCRs");
-	why_detail(why, "the PCRs are not those that were sealed to");
-	return OUTCOME_REFUSED;
-}
-
-static enum outcome try_slots(struct boot *b, const size_t *places, size_t count, struct why *why)
-{
-	struct chip_state c = { 0 };
-	enum outcome o = OUTCOME_REFUSED;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct seal_slot *slot = &b->seal.slot[places[i]];
-		SECRET payload = { 0 };
-
-		/* one slot: the TPM's own no is the shortest */
-		if (count > 1) {
-			o = c.generation ? OUTCOME_OK : tpm_counter_read(b->tpm, slot->object.counter, &c.generation, why);
-			if (o == OUTCOME_OK)
-				o = slot_fits(b, &slot->object, &c, why);
-			if (o != OUTCOME_OK)
-				continue;
-		}
-		o = tpm_unseal(b->tpm, &slot->object, b->seal.srk_name, b->seal.srk_name_len, &payload, why);
-		if (o == OUTCOME_OK)
-			o = take_payload(b, slot, &payload, why);
-		if (o == OUTCOME_OK) {
-			why_set(why, WHY_NONE, 0, "", ""); /* what did not fit before does not matter */
-			return o;
-		}
-	}
-	/* a counter that is gone is no missing TPM: absence is forgiven more easily than a no */
-	return o == OUTCOME_ABSENT ? OUTCOME_REFUSED : o;
-}
-
-/* A rehearsal comes after the gate closed the door: what the PCRs say must do. */
-static enum outcome rehearse_locked(struct boot *b, const size_t *places, size_t count, struct why *why)
-{
-	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
-	enum outcome o = OUTCOME_REFUSED;
-
-	for (size_t i = 0; i < count && o != OUTCOME_OK; i++) {
-		struct chip_state c = { .generation = b->seal.slot[places[i]].object.generation };
-
-		o = slot_fits(b, &b->seal.slot[places[i]].object, &c, why);
-	}
-	if (o == OUTCOME_OK)
-		k->cmdline = k->root = TRI_YES;
-	return o;
+	b->record.renew = b->fleet.keys && !fleet_is_named(&b->fleet, &b->used.object) &&
+	                  fleet_has_signed(&b->fleet, b->tpm, c, &pcrs, NULL) == OUTCOME_OK;
 }
 
 static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
 {
 	size_t places[SEAL_SLOTS_MAX], n = candidates(b, places);
+	struct chip_state c = { 0 };
+	struct why no_key = { 0 };
 	enum outcome o = tpm_open(b->tcti, b->config.tpm_wait, &b->tpm, why);
 
 	b->no_tpm = o == OUTCOME_ABSENT;
 	if (o != OUTCOME_OK)
 		return o;
-	o = try_slots(b, places, n, why);
+	(void)fleet_load(b->root, &b->config, &b->fleet, &no_key); /* without it, what was sealed to still opens; it is said if not */
+	o = slots_try(b, places, n, &c, why);
 	if (o == OUTCOME_REFUSED && b->rehearse && tpm_door_is_why(why))
-		return rehearse_locked(b, places, n, why);
-	if (o == OUTCOME_REFUSED && take_root_seal(b)) {
+		return slots_rehearse(b, places, n, why);
+	if (o == OUTCOME_REFUSED && (int)take_root_seal(b) | (int)take_root_signatures(b)) {
 		n = candidates(b, places);
 		if (n)
-			o = try_slots(b, places, n, why);
+			o = slots_try(b, places, n, &c, why);
 	}
+	if (o == OUTCOME_OK)
+		look_ahead(b, &c);
+	else if (no_key.domain != WHY_NONE && n)
+		*why = no_key;
 	if (n == 0) {
 		why_set(why, WHY_TEXT, 0, "choose", b->config.seal);
 		why_detail(why, "no slot of this seal is for this stage and command line");

@@ -23,6 +23,7 @@ static const struct {
 	{ TPM2_RC_POLICY_FAIL, OUTCOME_REFUSED, "the PCRs are not those that were sealed to" },
 	{ TPM2_RC_POLICY, OUTCOME_REFUSED, "the policy is not met" },
 	{ TPM2_RC_VALUE, OUTCOME_BROKEN, "the TPM does not take a value, or does not have this PCR bank" },
+	{ TPM2_RC_SIGNATURE, OUTCOME_REFUSED, "the PCRs are not those that were approved" },
 	{ TPM2_RC_AUTH_FAIL, OUTCOME_REFUSED, "wrong authorisation" },
 	{ TPM2_RC_BAD_AUTH, OUTCOME_REFUSED, "the owner hierarchy has a password, and there is no storage "
 	  "root key at 0x81000001: make one with tpm2_createprimary and tpm2_evictcontrol" },

@@ -44,6 +44,13 @@ enum outcome tpm_policy_counter(struct tpm *t, ESYS_TR policy, uint32_t index, u
 enum outcome tpm_policy_counter_digest(struct tpm *t, uint32_t index, uint64_t generation, TPM2B_DIGEST *policy,
                                        struct why *why);
 
+/* policy.c. PolicyPCR and PolicyCounterTimer; the branches of PolicyOR into o, and policy as it is behind them; all of it but
+ * the counter, in a session: *operation is the last that was tried. */
+TSS2_RC tpm_policy_bound(struct tpm *t, ESYS_TR session, const struct seal_object *o, const TPM2B_DIGEST *pcr_digest);
+enum outcome tpm_policy_branches(struct tpm *t, struct seal_object *o, const struct seal_signer *signers, size_t count,
+                                 TPM2B_DIGEST *policy, struct why *why);
+TSS2_RC tpm_policy_session(struct tpm *t, ESYS_TR session, const struct seal_object *o, const char **operation, struct why *why);
+
 /* context.c: SHA-256, by the TPM. Only where time does not matter. */
 enum outcome tpm_hash(struct tpm *t, const TPM2B_MAX_BUFFER *data, TPM2B_DIGEST *ret, struct why *why);
 

@@ -250,6 +250,11 @@ bool tpm_door_is_why(const struct why *why)
 	return why->domain == WHY_TPM && tpm_rc_is((TSS2_RC)why->code, TPM2_RC_NV_LOCKED);
 }
 
+bool tpm_superseded_is_why(const struct why *why)
+{
+	return why->domain == WHY_TPM && tpm_rc_is((TSS2_RC)why->code, TPM2_RC_POLICY) && !strcmp(why->subject, "counter");
+}
+
 static TPM2B_OPERAND operand(uint64_t generation)
 {
 	TPM2B_OPERAND op = { .size = 8 };

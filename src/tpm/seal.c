@@ -61,39 +61,6 @@ enum outcome tpm_pcr_digest(struct tpm *t, const struct pcr_selection *pcrs, uin
 	return OUTCOME_OK;
 }
 
-static TSS2_RC policy_pcr(struct tpm *t, ESYS_TR session, const struct pcr_selection *pcrs,
-                          const TPM2B_DIGEST *digest)
-{
-	TPML_PCR_SELECTION list;
-
-	tpm_pcr_list(pcrs, &list);
-	return TPM_CALL(t, Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-	                                  digest, &list));
-}
-
-/* The policy digest for PCR values that need not be those of now: by the TPM, in a trial session. */
-static enum outcome trial_pcr(struct tpm *t, const struct seal_object *o, TPM2B_DIGEST *ret, struct why *why)
-{
-	TPM2B_DIGEST digest = { .size = (UINT16)o->pcr_digest_len };
-	ESYS_TR session = ESYS_TR_NONE;
-	TPM2B_DIGEST *policy = NULL;
-	enum outcome out = tpm_session(t, TPM2_SE_TRIAL, TPMA_SESSION_CONTINUESESSION, &session, why);
-	TSS2_RC rc;
-
-	if (out != OUTCOME_OK)
-		return out;
-	memcpy(digest.buffer, o->pcr_digest, o->pcr_digest_len);
-	rc = policy_pcr(t, session, &o->pcrs, &digest);
-	if (rc == TSS2_RC_SUCCESS)
-		rc = TPM_CALL(t, Esys_PolicyGetDigest(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
-		                                      ESYS_TR_NONE, &policy));
-	if (rc == TSS2_RC_SUCCESS)
-		*ret = *policy;
-	Esys_Free(policy);
-	tpm_flush(t, &session);
-	return rc == TSS2_RC_SUCCESS ? OUTCOME_OK : tpm_failed(why, rc, "Esys_PolicyPCR", "trial");
-}
-
 static enum outcome marshal(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv, struct seal_object *ret,
                             struct why *why)
 {
@@ -141,19 +108,22 @@ static enum outcome create(struct tpm *t, const TPM2B_DIGEST *policy, const stru
 	return o;
 }
 
-enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, struct why *why)
+enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, const struct seal_signer *signers,
+                      size_t count, struct why *why)
 {
-	TPM2B_DIGEST policy;
+	TPM2B_DIGEST policy = { .size = SEAL_BRANCH_LEN };
 	enum outcome out;
 
-	if (payload->len > 128 || o->pcrs.mask == 0 || o->pcr_digest_len == 0 || o->counter == 0) { /* MAX_SYM_DATA */
+	if (payload->len > 128 || o->pcrs.mask == 0 || o->pcr_digest_len == 0 || o->counter == 0 || count > SEAL_SIGNERS_MAX) { /* MAX_SYM_DATA */
 		why_set(why, WHY_TEXT, 0, "seal", "payload, PCR selection or counter");
 		return OUTCOME_BROKEN;
 	}
 	o->public_len = o->private_len = 0;
-	out = tpm_find_srk(t, NULL, 0, why);
+	o->resets = 0;
+	o->approval.signature_len = 0;
+	out = tpm_policy_to_approve(t, o, policy.buffer, why);
 	if (out == OUTCOME_OK)
-		out = trial_pcr(t, o, &policy, why);
+		out = tpm_policy_branches(t, o, signers, count, &policy, why);
 	if (out == OUTCOME_OK)
 		out = tpm_policy_counter_digest(t, o->counter, o->generation, &policy, why);
 	if (out == OUTCOME_OK)
@@ -190,21 +160,31 @@ static enum outcome load(struct tpm *t, const struct seal_object *o, ESYS_TR *re
 	return tpm_failed(why, rc, "Esys_Load", "sealed object");
 }
 
+/* Where others may approve, PolicyOR is the first to see that the PCRs are not those that were sealed to. */
+static enum outcome refused(struct why *why, TSS2_RC rc, const char *operation)
+{
+	enum outcome o = tpm_failed(why, rc, operation, "sealed object");
+
+	if (!tpm_rc_is(rc, TPM2_RC_VALUE) || strcmp(operation, "Esys_PolicyOR") != 0)
+		return o;
+	why_detail(why, tpm_code_words(TPM2_RC_POLICY_FAIL));
+	return OUTCOME_REFUSED;
+}
+
 /* One try with a session of its own; *ret_rc is the last code. */
 static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS_TR object,
                                 struct secret *ret, TSS2_RC *ret_rc, struct why *why)
 {
-	static const TPM2B_DIGEST as_they_are;
 	ESYS_TR session = ESYS_TR_NONE;
 	TPM2B_SENSITIVE_DATA *data = NULL;
 	enum outcome out = tpm_session(t, TPM2_SE_POLICY, TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_ENCRYPT,
 	                               &session, why);
-	const char *operation = "Esys_PolicyPCR";
+	const char *operation;
 
 	*ret_rc = TSS2_RC_SUCCESS;
 	if (out != OUTCOME_OK)
 		return out;
-	*ret_rc = policy_pcr(t, session, &o->pcrs, &as_they_are);
+	*ret_rc = tpm_policy_session(t, session, o, &operation, why);
 	if (*ret_rc == TSS2_RC_SUCCESS)
 		out = tpm_policy_counter(t, session, o->counter, o->generation, ret_rc, why);
 	if (out != OUTCOME_OK)
@@ -215,7 +195,7 @@ static enum outcome unseal_once(struct tpm *t, const struct seal_object *o, ESYS
 	}
 	tpm_flush(t, &session);
 	if (*ret_rc != TSS2_RC_SUCCESS)
-		return tpm_failed(why, *ret_rc, operation, "sealed object");
+		return refused(why, *ret_rc, operation);
 	out = secret_set(ret, data->buffer, data->size) ? OUTCOME_OK : OUTCOME_BROKEN;
 	explicit_bzero(data, sizeof(*data));
 	Esys_Free(data);

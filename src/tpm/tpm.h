@@ -31,8 +31,19 @@ enum outcome tpm_pcr_digest(struct tpm *t, const struct pcr_selection *pcrs, uin
                             size_t *ret_len, struct why *why);
 
 /* Seal payload. o holds what it is bound to: pcrs and pcr_digest (any: they need not be the
- * PCRs of now), counter and generation (any); the rest of it is filled. */
-enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, struct why *why);
+ * PCRs of now), counter and generation (any); the rest of it is filled. Each of the signers may approve other PCRs later:
+ * at most SEAL_SIGNERS_MAX. */
+enum outcome tpm_seal(struct tpm *t, const struct secret *payload, struct seal_object *o, const struct seal_signer *signers,
+                      size_t count, struct why *why);
+
+/* Approving: no key of the TPM is used and nothing is made in it. What a signer must sign is
+ * SHA-256(this digest || its policyRef), over o's pcrs, pcr_digest and resets; the signature goes into a copy of o. Behind
+ * the closed door, too. may: is the signer one of those that o was sealed for? */
+enum outcome tpm_policy_to_approve(struct tpm *t, const struct seal_object *o, uint8_t ret[static SEAL_BRANCH_LEN],
+                                   struct why *why);
+enum outcome tpm_signer_may(struct tpm *t, const struct seal_object *o, const struct seal_signer *s, bool *ret, struct why *why);
+/* How many times this TPM was reset since it was cleared. */
+enum outcome tpm_resets(struct tpm *t, uint32_t *ret, struct why *why);
 
 /* A new counter, which has counted once; auth, of COUNTER_AUTH_LEN, is what incrementing asks for.
  * The owner hierarchy must have no password. */
@@ -62,6 +73,8 @@ enum outcome tpm_pcr_read(struct tpm *t, const struct pcr_selection *pcrs, uint8
 
 /* Is it the closed door that why tells of? */
 bool tpm_door_is_why(const struct why *why);
+/* Is it a counter that has gone on since? */
+bool tpm_superseded_is_why(const struct why *why);
 
 /* Milliseconds spent waiting for the TPM's answers since tpm_open. */
 unsigned tpm_busy_ms(const struct tpm *t);

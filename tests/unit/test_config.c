@@ -42,6 +42,8 @@ static const struct {
 	{ "[key]\nsource = file\n[gate]\nstage = fix\n", 0, "evm-key" },
 	{ "[key]\nfile = /k\n", 0, "source = file" },
 	{ "[key]\nsource = none\n", 0, "x509-evm" },
+	{ "[tpm]\npcr-public-key = /f\npcr-epoch = 3\npcr-signature = /s\n", -1, NULL },
+	{ "[tpm]\npcr-epoch = 3\n", 0, "pcr-public-key" },
 };
 
 static void test_files(void **state)
@@ -114,6 +116,7 @@ static void test_odd_bytes(void **state)
 static const char *const keys[] = {
 	"stage", "floor", "stop", "preflight", "wait", "pcrs", "source", "seal", "x509-evm", "x509-ima", "file",
 	"evm-key", "dir", "revoked", "measure", "x509", "fallback-to", "key-absent", "key-refused", "policy",
+	"pcr-public-key", "pcr-signature", "pcr-epoch",
 };
 
 static void test_example_and_manual(void **state)

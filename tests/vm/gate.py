@@ -249,7 +249,7 @@ def pcr(kernel, work):
     stopped(r, "key-refused")
     check(r, r.value("StatusText") == "stop: stage enforce, key-refused", "systemd was not told")
     rec = record(r)
-    check(r, rec["step.unseal"] == "refused" and "0x99d" in r.console, "the TPM's code is not told")
+    check(r, rec["step.unseal"] == "refused" and ("0x99d" in r.console or "0x1c4" in r.console), "the TPM's code is not told")
     check(r, "imagate recover" in r.console, "the advice is missing")
     check(r, re.search(r"PCR 7 \(Secure Boot: [^)]*\)", r.console) and "If you switched Secure Boot" in r.console and
           rec["changed-pcrs"] == "000080", "the console does not name the PCR")
