@@ -184,7 +184,7 @@ install: all
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
 	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
-	  units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	  units/imagate-prewarm.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
 	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
 	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
@@ -205,7 +205,7 @@ uninstall:
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-evidence.service \
-	    imagate-label.service imagate-trial.timer imagate-trial.service)
+	    imagate-label.service imagate-prewarm.service imagate-trial.timer imagate-trial.service)
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:

@@ -20,7 +20,7 @@ static int label_by_us(struct labelwrite_wish *w)
 }
 
 enum { OPT_ROOT = 256, OPT_WRITE, OPT_HASH, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_KEY_FD, OPT_SEAL, OPT_POLICY, OPT_CONFIG, OPT_ALL,
-	OPT_DRY, OPT_CATALOGUE, OPT_JSON, OPT_THREADS };
+	OPT_DRY, OPT_CATALOGUE, OPT_JSON, OPT_THREADS, OPT_VERITY, OPT_LEAST };
 
 /* Those of writing from user space. False: usage. */
 static bool write_option(struct labelwrite_wish *w, int option)
@@ -47,6 +47,8 @@ static bool write_option(struct labelwrite_wish *w, int option)
 			return false;
 		w->judging.evm_key_fd = (int)n;
 		return true;
+	case OPT_VERITY: w->verity = true; return true;
+	case OPT_LEAST: return text_number(optarg, strlen(optarg), 1u << 30, &w->verity_least);
 	case OPT_THREADS: return text_number(optarg, strlen(optarg), 64, &w->threads);
 	default: return false;
 	}
@@ -64,10 +66,11 @@ static int run(const struct verb *self, int argc, char **argv)
 		{ "policy", required_argument, NULL, OPT_POLICY },     { "config", required_argument, NULL, OPT_CONFIG },
 		{ "all", no_argument, NULL, OPT_ALL },                 { "dry-run", no_argument, NULL, OPT_DRY },
 		{ "json", no_argument, NULL, OPT_JSON },               { "threads", required_argument, NULL, OPT_THREADS },
+		{ "verity", no_argument, NULL, OPT_VERITY },           { "verity-least", required_argument, NULL, OPT_LEAST },
 		{ "if-fix", no_argument, NULL, 'f' },                  { "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct labelwrite_wish w = { .root = "/", .judging = { .config = "/etc/imagate/imagate.conf", .evm_key_fd = -1, .evm = -1 } };
+	struct labelwrite_wish w = { .root = "/", .verity_least = VERITY_LEAST, .judging = { .config = "/etc/imagate/imagate.conf", .evm_key_fd = -1, .evm = -1 } };
 	bool by_us = false, if_fix = false;
 
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -105,6 +108,10 @@ const struct verb verb_label = {
 	        "  --evm-sign KEY --evm-cert CERTIFICATE  security.evm becomes a portable signature\n"
 	        "  --evm-key-fd N         EVM's HMAC key, raw, from file descriptor N: security.evm becomes an HMAC\n"
 	        "  --evm-seal FILE        the same, with the key in this seal.pem, opened by its recovery key\n"
+	        "  --verity               enables fs-verity (ext4 with that feature, btrfs, f2fs) on what a rule with\n"
+	        "                         digest_type=verity is about, and with --sign signs its digest (v3). FOR EVER:\n"
+	        "                         such a file can never be written again, only replaced\n"
+	        "  --verity-least KIB     with --all, also on what no rule is about, from this size on (1024)\n"
 	        "  --policy FILE, --config FILE           what is in scope; the configured policy by default\n"
 	        "  --from-catalogue       only what a signed catalogue proves ([catalogue] of imagate.conf)\n"
 	        "  --all                  every regular file, whatever the policy says\n"

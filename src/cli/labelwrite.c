@@ -92,6 +92,23 @@ static int open_catalogues(const struct labelwrite_wish *w, struct tools *t)
 	return IMAGATE_OK;
 }
 
+/* A label over an fs-verity digest is only good where a rule asks for it: else the kernel denies the file. */
+static int judge_verity(const struct labelwrite_wish *w, const struct tools *t)
+{
+	if (!w->verity)
+		return IMAGATE_OK;
+	if (w->hash && strcmp(w->hash, "sha256") != 0 && strcmp(w->hash, "sha512") != 0) {
+		log_error("--verity goes with --hash sha256 or sha512, which fs-verity knows");
+		return IMAGATE_USAGE;
+	}
+	if (!t->judging.about.verity && !w->all) {
+		log_error("%s: no rule says digest_type=verity: add one (appraise ... digest_type=verity appraise_type=sigv3), or take "
+		          "--all", t->judging.policy_path);
+		return IMAGATE_USAGE;
+	}
+	return IMAGATE_OK;
+}
+
 static bool proven(const char *path, const uint8_t *digest, size_t len, void *arg)
 {
 	return len == 32 && catalogue_proves(arg, path, digest) == OUTCOME_OK;
@@ -126,6 +143,7 @@ static struct json_object *to_json(const struct labeller *l, bool dry)
 	json_object_object_add(o, "labelled", json_object_new_int64((int64_t)l->labelled));
 	json_object_object_add(o, "kept", json_object_new_int64((int64_t)l->kept));
 	json_object_object_add(o, "out-of-scope", json_object_new_int64((int64_t)l->skipped));
+	json_object_object_add(o, "fs-verity", json_object_new_int64((int64_t)l->enabled));
 	json_object_object_add(o, "unproven", json_object_new_int64((int64_t)l->unproven));
 	for (size_t i = 0; i < l->bad_count; i++) {
 		struct json_object *f = json_object_new_object();
@@ -148,6 +166,9 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 	(void)printf("%zu files in %.2f s: %zu %s, %zu right already, %zu not in scope of the policy, %zu failed\n", (size_t)l->files,
 	             seconds, (size_t)l->labelled, w->dry_run ? "would be labelled" : "labelled", (size_t)l->kept, (size_t)l->skipped,
 	             l->bad_count);
+	if (w->verity)
+		(void)printf("%zu %s fs-verity now: never to be written again, only replaced\n", (size_t)l->enabled,
+		             w->dry_run ? "would have" : "have");
 	if (w->from_catalogue)
 		(void)printf("%zu are proven by no catalogue: left as they were\n", (size_t)l->unproven);
 }
@@ -157,7 +178,7 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 static int label_one(const struct labelwrite_wish *w, const struct tools *t, int root, const char *start, struct json_object *list)
 {
 	struct labeller l = { .about = &t->judging.about, .makers = t->maker, .threads = t->threads, .start = start, .all = w->all,
-		.dry_run = w->dry_run, .proven = t->catalogues ? proven : NULL, .proven_arg = t->catalogues };
+		.dry_run = w->dry_run, .verity = w->verity, .verity_least = (uint64_t)w->verity_least * 1024, .proven = t->catalogues ? proven : NULL, .proven_arg = t->catalogues };
 	struct progress p;
 	struct why why = { 0 };
 	enum outcome o;
@@ -205,6 +226,8 @@ int labelwrite(const struct labelwrite_wish *w)
 	int r = judging_begin(&w->judging, &t.judging);
 
 	/* a policy that the kernel would refuse says nothing about what is in scope */
+	if (r == IMAGATE_OK)
+		r = judge_verity(w, &t);
 	if (r == IMAGATE_OK)
 		r = open_signers(w, &t);
 	if (r == IMAGATE_OK)

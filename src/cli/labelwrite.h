@@ -4,6 +4,8 @@
 
 #include "cli/judging.h"
 
+#define VERITY_LEAST 1024 /* below it, hashing the file costs less than what is kept for it */
+
 struct labelwrite_wish {
 	struct judging_wish judging; /* policy, and EVM's key */
 	const char *root;
@@ -11,7 +13,8 @@ struct labelwrite_wish {
 	const char *hash;
 	const char *key[MAKER_KEYS], *cert[MAKER_KEYS]; /* NULL: no signatures */
 	unsigned threads;            /* 0: several for each processor */
-	bool all, dry_run, json, from_catalogue;
+	bool all, dry_run, json, from_catalogue, verity;
+	unsigned verity_least;       /* KiB */
 };
 
 int labelwrite(const struct labelwrite_wish *w);

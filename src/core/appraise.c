@@ -105,7 +105,7 @@ static enum label_state judge_hash(const struct appraise_input *in)
 	if ((in->demands & RULE_IMASIG) && in->evm != EVM_STATUS_PASS_IMMUTABLE && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE)
 		return required(in->demands);
 	/* under digest_type=verity the kernel compares with fs-verity's digest, which is not the content's */
-	return state_of(in->demands & RULE_VERITY ? PROOF_BAD : in->content, LABEL_STATE_INVALID_HASH);
+	return state_of(in->demands & RULE_VERITY ? in->verity : in->content, LABEL_STATE_INVALID_HASH);
 }
 
 static enum label_state judge_ima(const struct appraise_input *in)

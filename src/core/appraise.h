@@ -56,6 +56,7 @@ struct appraise_input {
 	bool no_algo;            /* the kernel has it not */
 	bool no_verity;          /* fs-verity is demanded, and the file has none */
 	enum proof content;      /* appraise_content() */
+	enum proof verity;       /* the same of its fs-verity digest */
 	enum proof signature;    /* of types 3 and 6 */
 };
 enum label_state appraise_judge(const struct appraise_input *in);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define HEADER 9
+#define TYPE_VERITY 6
 #define CHUNK (256 * 1024)
 
 struct signer {
@@ -166,12 +167,18 @@ static enum outcome make_parts(void *state, const struct xattr *parts, size_t co
 	return ok ? finish(s, ret, ret_len, why) : crypto_failed(why, "EVP_DigestUpdate", "");
 }
 
+/* What every kernel takes that knows the type. */
+static int version_of(int type)
+{
+	return type == TYPE_VERITY ? 3 : 2;
+}
+
 static enum outcome make_signature(void *state, enum maker_key key, int type, const uint8_t *digest, size_t len,
                                    uint8_t ret[static MAKER_LABEL_MAX], size_t *ret_len, struct why *why)
 {
 	struct state *s = state;
 
-	return sign_in(s->sign[key], s->signer[key], type, 2, s->algo, digest, len, ret, ret_len, why);
+	return sign_in(s->sign[key], s->signer[key], type, version_of(type), s->algo, digest, len, ret, ret_len, why);
 }
 
 static bool signed_by_us(void *state, enum maker_key key, const struct xattr *x, const uint8_t *digest, size_t len)
@@ -181,7 +188,7 @@ static bool signed_by_us(void *state, enum maker_key key, const struct xattr *x,
 
 	if (x->len <= HEADER)
 		return false;
-	header(s->signer[key], x->p[0], 2, s->algo, x->len - HEADER, want);
+	header(s->signer[key], x->p[0], version_of(x->p[0]), s->algo, x->len - HEADER, want);
 	return !memcmp(x->p, want, HEADER) &&
 	       EVP_PKEY_verify(s->verify[key], x->p + HEADER, x->len - HEADER, digest, len) == 1;
 }

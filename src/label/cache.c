@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC "imagate-cache-2\n"
+#define MAGIC "imagate-cache-3\n"
 #define HEAD (sizeof(MAGIC) - 1 + 32)
 #define FILE_MAX ((size_t)1 << 30)
 

@@ -1,10 +1,10 @@
 #include "label/examine.h"
 
+#include "label/verity.h"
+
 #include <errno.h>
-#include <linux/fsverity.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -48,28 +48,31 @@ static bool kernel_has(const struct examine_about *a, int algo)
 	return algo < hash_count(a) && (!a->hashes || (a->hashes >> algo & 1));
 }
 
-/* struct ima_file_id: type, algorithm, digest; signed is its hash. */
 static enum proof prove_verity(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret)
 {
-	_Alignas(struct fsverity_digest) uint8_t room[sizeof(struct fsverity_digest) + DIGEST_MAX] = { 0 };
-	struct fsverity_digest *d = (struct fsverity_digest *)room;
-	uint8_t id[2], hash[DIGEST_MAX];
-	struct xattr parts[2] = { { id, sizeof(id) }, { d->digest, 0 } };
+	struct verity_digest d;
+	uint8_t hash[DIGEST_MAX];
 	size_t len;
 
-	d->digest_size = DIGEST_MAX;
-	ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, d) < 0;
+	ret->no_verity = verity_measure(fd, &d) < 0;
 	if (ret->no_verity || ima->len <= SIGNATURE_HEADER)
 		return PROOF_BAD;
 	if (!e->prover)
 		return PROOF_NO_KEY;
-	ret->algo = d->digest_algorithm == FS_VERITY_HASH_ALG_SHA512 ? HASH_SHA512 : HASH_SHA256;
-	id[0] = TYPE_VERITY;
-	id[1] = ret->algo;
-	parts[1].len = d->digest_size;
-	if (e->prover->bytes(e->prover->state, parts, 2, ret->algo, hash, sizeof(hash), &len, NULL) != OUTCOME_OK)
+	ret->algo = (uint8_t)d.algo;
+	if (e->prover->bytes(e->prover->state, (struct xattr[]){ { d.id, sizeof(d.id) }, { d.bytes, d.len } }, 2, d.algo, hash, sizeof(hash),
+	                     &len, NULL) != OUTCOME_OK)
 		return PROOF_BAD;
 	return e->prover->signature(e->prover->state, RING_IMA, ima, hash, len);
+}
+
+/* A hash label may say this digest, too: with a portable signature of EVM's it is as good as a signature. */
+static void prove_hash_of_verity(int fd, const struct xattr *ima, struct evidence_file *ret)
+{
+	struct verity_digest d;
+
+	ret->no_verity = verity_measure(fd, &d) < 0;
+	ret->verity = (uint8_t)(ret->no_verity || !ima->len ? PROOF_BAD : appraise_content(ima, d.bytes, d.len));
 }
 
 static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *ima, struct evidence_file *ret,
@@ -86,7 +89,7 @@ static enum outcome prove_ima(struct examiner *e, int fd, const struct xattr *im
 	if (ima->len && ima->p[0] == TYPE_VERITY)
 		ret->signature = (uint8_t)prove_verity(e, fd, ima, ret);
 	else if (e->about->verity)
-		ret->no_verity = ioctl(fd, FS_IOC_MEASURE_VERITY, &(struct fsverity_digest){ .digest_size = 0 }) < 0 && errno != EOVERFLOW;
+		prove_hash_of_verity(fd, ima, ret);
 	if (!needs.digest || ret->no_algo)
 		return OUTCOME_OK;
 	o = !e->prover ? OUTCOME_ABSENT : e->prover->file(e->prover->state, fd, ret->algo, digest, sizeof(digest), &len, why);
@@ -192,7 +195,7 @@ void examine_judge(const struct examine_about *about, const struct match_file *f
 			.demands = m.demands, .algos = m.algos, .mask = hook->mask, .no_xattrs = found->no_xattrs,
 			.ima = { found->ima_head, found->ima_len }, .evm = (enum evm_status)found->evm, .algo = found->algo,
 			.no_algo = found->no_algo, .no_verity = found->no_verity, .content = (enum proof)found->content,
-			.signature = (enum proof)found->signature,
+			.verity = (enum proof)found->verity, .signature = (enum proof)found->signature,
 		};
 
 		ret->state = appraise_judge(&in);

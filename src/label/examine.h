@@ -33,7 +33,7 @@ struct evidence_file {
 	uint16_t ima_len;        /* 0: no label */
 	uint8_t algo;            /* that the kernel hashes with: appraise_algo() */
 	uint8_t no_xattrs, no_algo, no_verity, is_elf;
-	uint8_t content;         /* enum proof: of a hash label */
+	uint8_t content, verity; /* enum proof: of a hash label, by the file's digest, and by its fs-verity digest */
 	uint8_t signature;       /* enum proof: of types 3 and 6 */
 	uint8_t evm;             /* enum evm_status */
 };

@@ -1,15 +1,16 @@
 #include "label/labeller.h"
 
 #include "base/file.h"
+#include "label/labelreason.h"
+#include "label/labelscope.h"
+#include "label/verity.h"
 #include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -18,7 +19,10 @@
 #define TYPE_SIGNATURE 3
 #define TYPE_DIGEST_NG 4
 #define TYPE_PORTABLE 5
+#define TYPE_VERITY 6
 #define DIGEST_MAX 64
+#define MOVES "it changes while it is read: label it once it is at rest"
+#define UNREADABLE "it could not be read, or its label not be made"
 
 struct worker {
 	struct labeller *l;
@@ -40,7 +44,12 @@ struct job {
 	const char *path;
 	struct inode inode;
 	size_t head_len;
+	struct label_scope scope;
 	struct xattr ima, evm; /* into the worker's buffers */
+	bool verity;           /* it is to have fs-verity, and, since now or in a real run, */
+	bool enabled;          /* has it */
+	bool by_verity;        /* its label is over that digest, not over the content */
+	bool labels;
 	bool changed;
 };
 
@@ -64,48 +73,6 @@ static void add_bad(struct worker *w, const char *path, const char *reason)
 		walk_stop(*w->walk, ENOMEM, "label", path);
 }
 
-/* -- in scope? ---------------------------------------------------------------------------- */
-
-static bool may_be_code(const struct job *j, const char *name)
-{
-	return (j->inode.mode & 0111) || strstr(name, ".so") || strstr(j->path, "/lib/modules/") ||
-	       strstr(j->path, "/lib/firmware/") || strstr(j->path, "/boot/");
-}
-
-static bool appraised(const struct worker *w, const struct job *j)
-{
-	const struct examine_about *a = w->l->about;
-	const struct evidence_file found = { .is_elf = j->head_len >= 4 && !memcmp(w->head, "\177ELF", 4) };
-	unsigned scope = examine_scope(j->path, &j->inode, &found);
-	struct match_file file;
-
-	inode_match_file(&j->inode, &file);
-	for (unsigned i = 0; hook_at(i); i++) {
-		const struct hook *h = hook_at(i);
-		const struct match_event event = { h->func, h->mask, &file, a->cred, NULL };
-		struct match m;
-
-		if (!(scope >> i & 1))
-			continue;
-		policy_match(a->rules, a->rules_count, &event, &m);
-		if (m.appraises)
-			return true;
-	}
-	return false;
-}
-
-/* Could a rule appraise what is only opened? Then every file must be looked at, not code alone. */
-static bool reads_matter(const struct labeller *l)
-{
-	for (size_t i = 0; i < l->about->rules_count; i++) {
-		const struct rule *r = &l->about->rules[i];
-
-		if (r->action == ACT_APPRAISE && (r->func == FUNC_NONE || r->func == FUNC_FILE_CHECK))
-			return true;
-	}
-	return l->all;
-}
-
 /* -- what the labels are to be -------------------------------------------------------------- */
 
 static ssize_t get(int fd, const char *name, uint8_t *buf)
@@ -118,6 +85,7 @@ static ssize_t get(int fd, const char *name, uint8_t *buf)
 /* The digest is in hand: a label that says it already stays, and a signature that proves it. */
 static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *digest, size_t len, struct why *why)
 {
+	const uint8_t type = j->by_verity ? TYPE_VERITY : TYPE_SIGNATURE;
 	const struct maker *m = w->maker;
 	struct xattr is = { w->ima_is, 0 };
 	ssize_t n = get(j->fd, "security.ima", w->ima_is);
@@ -129,13 +97,13 @@ static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *dig
 		return OUTCOME_BROKEN;
 	}
 	is.len = (size_t)n;
-	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == TYPE_SIGNATURE && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
-	                        : is.len && is.p[0] == TYPE_SIGNATURE) {
-		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more */
+	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == type && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
+	                        : j->by_verity || (is.len && is.p[0] == type)) {
+		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more; of fs-verity there are no others */
 		return OUTCOME_OK;
 	}
 	if (m->signs[MAKER_IMA]) {
-		o = m->sign(m->state, MAKER_IMA, TYPE_SIGNATURE, digest, len, w->ima, &size, why);
+		o = m->sign(m->state, MAKER_IMA, type, digest, len, w->ima, &size, why);
 		if (o != OUTCOME_OK)
 			return o;
 	} else {
@@ -197,7 +165,7 @@ static enum outcome want_evm(struct worker *w, struct job *j, bool *ret_changed,
 	ssize_t n;
 
 	*ret_changed = false;
-	if (!m->signs[MAKER_EVM] && !m->macs)
+	if (!j->ima.len || (!m->signs[MAKER_EVM] && !m->macs))
 		return OUTCOME_OK;
 	if (!values_of(w, j, values) || (n = get(j->fd, "security.evm", w->evm_is)) < 0) {
 		why_set(why, WHY_ERRNO, errno, "read labels of", j->path);
@@ -217,25 +185,6 @@ static enum outcome want_evm(struct worker *w, struct job *j, bool *ret_changed,
 }
 
 /* -- writing -------------------------------------------------------------------------------- */
-
-static const char *reason_of(int fd, int error)
-{
-	int flags = 0;
-
-	switch (error) {
-	case EPERM:
-		if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
-			return "immutable or append-only: chattr -ia, label, chattr +i";
-		return "the kernel does not let the label be changed: EVM is on, and this file's is not valid (label it in the fix stage)";
-	case EROFS: return "read-only file system";
-	case ENOSPC:
-	case EDQUOT: return "no room for the label: the disk is full";
-	case EACCES: return "the kernel refuses this label: a hash algorithm that it does not have, or that its policy forbids";
-	case EOPNOTSUPP: return "the file system takes no labels";
-	case E2BIG: return "the file system takes no labels of this size";
-	default: return "the label could not be written";
-	}
-}
 
 static int set(const struct job *j, const char *name, const struct xattr *x)
 {
@@ -264,7 +213,7 @@ static bool stops_all(struct worker *w, const struct job *j, int error, bool hma
 		walk_stop(*w->walk, error, "write labels", "this file system is mounted read-only");
 	else if (error == EOPNOTSUPP)
 		walk_stop(*w->walk, error, "write labels", "this file system takes none (ext4, xfs, btrfs and f2fs do)");
-	else if (error == EPERM && hmac && !strcmp(reason_of(j->fd, error), reason_of(-1, EPERM)))
+	else if (error == EPERM && hmac && !strcmp(label_reason(j->fd, error), label_reason(-1, EPERM)))
 		walk_stop(*w->walk, error, "write HMACs",
 		          "this machine's kernel has EVM and takes none from programs: sign instead (--evm-sign), let the fix stage "
 		          "write them, or do it where EVM is not built in");
@@ -279,7 +228,7 @@ static void finish(struct worker *w, const struct job *j, bool evm_changed)
 	struct labeller *l = w->l;
 	int error;
 
-	if (!j->changed && !evm_changed) {
+	if (!j->changed && !evm_changed && !j->enabled) {
 		l->kept++;
 		return;
 	}
@@ -287,7 +236,7 @@ static void finish(struct worker *w, const struct job *j, bool evm_changed)
 	if (error == 0)
 		l->labelled++;
 	else if (!stops_all(w, j, error, evm_changed && j->evm.p[0] == TYPE_HMAC))
-		add_bad(w, j->path, reason_of(j->fd, error));
+		add_bad(w, j->path, label_reason(j->fd, error));
 }
 
 /* -- one file ------------------------------------------------------------------------------- */
@@ -310,31 +259,125 @@ static bool stood_still(struct worker *w, const struct job *j)
 	       now.ctime.tv_nsec == j->inode.ctime.tv_nsec;
 }
 
+/* Content that may be labelled, with its digest. NULL, or the reason why not; "": unproven, and counted. */
+static const char *content_of(struct worker *w, const struct job *j, uint8_t digest[static DIGEST_MAX], size_t *ret_len)
+{
+	struct labeller *l = w->l;
+
+	if (w->maker->digest(w->maker->state, w->head, j->head_len, j->head_len < HEAD ? -1 : j->fd, digest, DIGEST_MAX, ret_len, NULL) !=
+	    OUTCOME_OK)
+		return UNREADABLE;
+	if (!l->proven || l->proven(j->path, digest, *ret_len, l->proven_arg))
+		return NULL;
+	l->unproven++;
+	return "";
+}
+
+/* 0, -errno, or -ESTALE: it changed since it was read. From here on it cannot. */
+static int enable_at_rest(struct worker *w, struct job *j)
+{
+	int r;
+
+	if (w->l->dry_run)
+		return 0;
+	if (!stood_still(w, j))
+		return -ESTALE;
+	r = verity_enable(j->fd, w->maker->algo);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	return inode_read(j->fd, &w->fs, &j->inode) < 0 ? -ESTALE : r; /* the ctime is another now */
+}
+
+/* Gives the file fs-verity where it has none. What no file of this file system can have stops all. */
+static const char *enable(struct worker *w, struct job *j, struct verity_digest *ret)
+{
+	char where[VERITY_REFUSED_LEN];
+	int r = verity_measure(j->fd, ret);
+
+	if (r < 0 && !w->l->verity)
+		return "a rule wants its fs-verity digest, and it has none: --verity";
+	if (r == -ENODATA) {
+		r = enable_at_rest(w, j);
+		j->enabled = r == 0;
+		w->l->enabled += j->enabled; /* for ever, whatever becomes of its label */
+		if (!w->l->dry_run && (r == 0 || r == -EEXIST))
+			r = verity_measure(j->fd, ret);
+	}
+	if (r == -ESTALE)
+		return MOVES;
+	if (r == 0)
+		return ret->algo == w->maker->algo ? NULL : "its fs-verity is by another hash algorithm: --hash";
+	if (!verity_refused(-r, &j->inode, where))
+		return verity_reason(-r);
+	walk_stop(*w->walk, -r, "enable fs-verity", where);
+	w->refused = true;
+	return "";
+}
+
+/* Until it had fs-verity somebody could still write to what had been proven. */
+static bool is_still(const struct worker *w, const struct job *j, const uint8_t *digest, size_t len)
+{
+	uint8_t now[DIGEST_MAX];
+	size_t now_len;
+
+	return w->maker->digest(w->maker->state, w->head, 0, j->fd, now, sizeof(now), &now_len, NULL) == OUTCOME_OK && now_len == len &&
+	       !memcmp(now, digest, len);
+}
+
+/* What the kernel hashes before it verifies the signature. */
+static const char *verity_of(struct worker *w, struct job *j, uint8_t digest[static DIGEST_MAX], size_t *ret_len)
+{
+	struct verity_digest d = { .algo = w->maker->algo };
+	const char *reason = enable(w, j, &d);
+	const struct xattr parts[] = { { d.id, sizeof(d.id) }, { d.bytes, d.len } };
+
+	if (!reason && w->l->proven && j->enabled && !w->l->dry_run && !is_still(w, j, digest, *ret_len))
+		return MOVES;
+	if (!reason && j->by_verity && w->maker->parts(w->maker->state, parts, 2, digest, DIGEST_MAX, ret_len, NULL) != OUTCOME_OK)
+		return UNREADABLE;
+	if (!reason && j->scope.verity && !w->maker->signs[MAKER_IMA] && get(j->fd, "security.ima", w->ima_is) < 1)
+		return "a rule wants a signature over its fs-verity digest: --sign";
+	return reason;
+}
+
 static void label_file(struct worker *w, struct job *j)
 {
 	struct labeller *l = w->l;
 	uint8_t digest[DIGEST_MAX];
 	struct why why = { 0 };
 	bool evm_changed = false;
+	const char *reason = NULL;
 	size_t len;
-	enum outcome o = w->maker->digest(w->maker->state, w->head, j->head_len, j->head_len < HEAD ? -1 : j->fd, digest,
-	                                  sizeof(digest), &len, &why);
 
 	l->bytes += j->inode.size;
-	if (o == OUTCOME_OK && l->proven && !l->proven(j->path, digest, len, l->proven_arg)) {
-		l->unproven++;
-		return;
-	}
-	if (o == OUTCOME_OK)
-		o = want_ima(w, j, digest, len, &why);
-	if (o == OUTCOME_OK)
-		o = want_evm(w, j, &evm_changed, &why);
-	if (o != OUTCOME_OK)
-		add_bad(w, j->path, "it could not be read, or its label not be made");
-	else if (!stood_still(w, j))
-		add_bad(w, j->path, "it changes while it is read: label it once it is at rest");
-	else
+	if (j->by_verity && j->scope.content)
+		reason = "some rules want its fs-verity digest, others its content: no label is good for both";
+	if (!reason && (l->proven || (j->labels && !j->by_verity)))
+		reason = content_of(w, j, digest, &len);
+	if (!reason && j->verity)
+		reason = verity_of(w, j, digest, &len);
+	if (!reason && j->labels &&
+	    (want_ima(w, j, digest, len, &why) != OUTCOME_OK || want_evm(w, j, &evm_changed, &why) != OUTCOME_OK))
+		reason = UNREADABLE;
+	if (!reason && !stood_still(w, j))
+		reason = MOVES;
+	if (!reason)
 		finish(w, j, evm_changed);
+	else if (*reason)
+		add_bad(w, j->path, reason);
+}
+
+/* all: whatever the policy says; but where a rule does want something of the file, that is what it gets. */
+static bool wanted(const struct worker *w, struct job *j)
+{
+	const struct labeller *l = w->l;
+	const struct label_scope *s = &j->scope;
+	bool large = l->all && j->inode.size >= l->verity_least;
+
+	j->verity = s->verity || (l->verity && !s->content && (s->measured || large));
+	j->by_verity = j->verity && (s->verity || w->maker->signs[MAKER_IMA]);
+	j->labels = l->all || s->content || j->by_verity;
+	return j->labels || j->verity;
 }
 
 static void visit(void *worker, int dir, const char *name, const char *path)
@@ -355,7 +398,7 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 		add_bad(w, path, "it cannot be opened");
 		return;
 	}
-	if (!may_be_code(&j, name) && !reads_matter(w->l)) {
+	if (!label_scope_code(path, name, &j.inode) && !w->l->all && !label_scope_reads(w->l->about)) {
 		w->l->skipped++;
 		return;
 	}
@@ -365,7 +408,8 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 		return;
 	}
 	j.head_len = (size_t)n;
-	if (w->l->all || appraised(w, &j))
+	j.scope = label_scope_of(w->l->about, path, &j.inode, n >= 4 && !memcmp(w->head, "\177ELF", 4));
+	if (wanted(w, &j))
 		label_file(w, &j);
 	else
 		w->l->skipped++;

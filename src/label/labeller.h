@@ -24,11 +24,14 @@ struct labeller {
 	unsigned threads;
 	const char *start;                 /* below the root; NULL: all of it */
 	bool all;                          /* every regular file, whatever the policy says */
+	bool verity;                       /* enable fs-verity, for ever, where a rule wants it; with all, and where no rule wants
+	                                    * the content, from this size on, too: */
+	uint64_t verity_least;
 	bool dry_run;                      /* only count */
 	labeller_proven_fn proven;         /* NULL: any content */
 	void *proven_arg;
 	/* while it runs, and at the end */
-	_Atomic size_t files, bytes, labelled, kept, skipped, unproven;
+	_Atomic size_t files, bytes, labelled, kept, skipped, unproven, enabled;
 	/* at the end: sorted by path; malloc'ed */
 	struct labeller_bad *bad;
 	size_t bad_count;

@@ -65,18 +65,19 @@ static void check_good(const struct appraise_input *in, enum label_state s)
 	struct appraise_needs n = appraise_needs(&in->ima, in->demands);
 	bool immutable = in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE;
 	bool hash = type_of(&in->ima) == 1 || type_of(&in->ima) == 4;
+	enum proof content = in->demands & RULE_VERITY ? in->verity : in->content;
 
 	MUST(in->ima.len && n.digest && !in->no_algo && !in->no_xattrs && !((in->demands & RULE_VERITY) && in->no_verity));
 	MUST(in->evm != EVM_STATUS_FAIL && in->evm != EVM_STATUS_FAIL_IMMUTABLE && in->evm != EVM_STATUS_NO_LABEL &&
 	     in->evm != EVM_STATUS_NO_XATTRS);
 	MUST(!in->algos || (in->algos >> in->algo & 1));
 	if (hash)
-		MUST(!n.signature && proven(in->content) && !(in->demands & RULE_VERITY) &&
+		MUST(!n.signature && proven(content) &&
 		     (!(in->demands & RULE_IMASIG) || immutable) && !((in->mask & MASK_WRITE) && immutable));
 	else
 		MUST(n.signature && proven(in->signature) && !(in->mask & MASK_WRITE));
 	if (s == LABEL_STATE_GOOD)
-		MUST((hash ? in->content : in->signature) == PROOF_GOOD && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
+		MUST((hash ? content : in->signature) == PROOF_GOOD && in->evm != EVM_STATUS_NO_KEY && in->evm != EVM_STATUS_NO_KEY_IMMUTABLE);
 }
 
 /* What judges may look at of security.ima is what caches keep of it. */
@@ -129,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct evm_input e = { .mode = h[0] & 3, .hmac_unsupported = h[0] & 4, .protected_xattrs = h[0] & 8, .evm = evm,
 		.hmac = (enum proof)(h[1] & 3), .signature = (enum proof)(h[1] >> 2 & 3) };
 	struct appraise_input in = { .mask = h[2] & 15, .no_xattrs = h[2] & 16, .no_algo = h[2] & 32, .no_verity = h[2] & 64,
-		.ima = ima, .signature = (enum proof)(h[3] & 3), .algos = h[4] | (uint32_t)h[5] << 16, .evm = evm_judge(&e),
+		.ima = ima, .signature = (enum proof)(h[3] & 3), .verity = (enum proof)(h[3] >> 5 & 3), .algos = h[4] | (uint32_t)h[5] << 16, .evm = evm_judge(&e),
 		.algo = appraise_algo(&ima, OTHERWISE, HASH_COUNT) };
 
 	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++)

@@ -40,7 +40,10 @@ static const struct {
 	{ "IMA-signature-required", { .demands = RULE_IMASIG, .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_PASS } },
 	{ NULL, { .demands = RULE_IMASIG, .ima = SHA256_HASH, .content = PROOF_GOOD, .evm = EVM_STATUS_PASS_IMMUTABLE } },
 	{ "invalid-hash", { .demands = RULE_IMASIG, .ima = SHA256_HASH, .content = PROOF_BAD, .evm = EVM_STATUS_PASS_IMMUTABLE } },
-	{ "invalid-hash", { .demands = RULE_VERITY, .ima = SHA256_HASH, .content = PROOF_GOOD } }, /* fs-verity's is another */
+	{ "invalid-hash", { .demands = RULE_VERITY, .ima = SHA256_HASH, .content = PROOF_GOOD, .verity = PROOF_BAD } },
+	{ NULL, { .demands = RULE_VERITY, .ima = SHA256_HASH, .content = PROOF_BAD, .verity = PROOF_GOOD } },
+	{ NULL, { .demands = BOTH, .ima = SHA256_HASH, .evm = EVM_STATUS_PASS_IMMUTABLE, .verity = PROOF_GOOD } },
+	{ "verity-signature-required", { .demands = BOTH, .ima = SHA256_HASH, .evm = EVM_STATUS_PASS, .verity = PROOF_GOOD } },
 	/* signatures */
 	{ NULL, { .ima = V2, .signature = PROOF_GOOD } },
 	{ NULL, { .demands = RULE_IMASIG, .ima = V2, .signature = PROOF_GOOD } },
@@ -130,14 +133,15 @@ static bool proven(enum proof p)
 static void must_be_good(const struct appraise_input *in, enum label_state s)
 {
 	bool immutable = in->evm == EVM_STATUS_PASS_IMMUTABLE || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE;
+	enum proof content = in->demands & RULE_VERITY ? in->verity : in->content;
 
 	assert_true(in->ima.len && !in->no_algo && !in->no_xattrs);
 	assert_true(!(in->demands & RULE_VERITY) || !in->no_verity);
 	assert_true(in->evm == EVM_STATUS_UNKNOWN || in->evm == EVM_STATUS_PASS || immutable || in->evm == EVM_STATUS_NO_KEY);
 	assert_true(!in->algos || (in->algos >> in->algo & 1));
 	if (is_hash(&in->ima)) {
-		assert_true(proven(in->content));
-		assert_true(in->content == PROOF_GOOD || s != LABEL_STATE_GOOD); /* not looked at is never simply good */
+		assert_true(proven(content));
+		assert_true(content == PROOF_GOOD || s != LABEL_STATE_GOOD); /* not looked at is never simply good */
 		assert_true(!(in->demands & RULE_IMASIG) || immutable);
 		assert_false((in->mask & MASK_WRITE) && immutable);
 	} else {
@@ -150,7 +154,7 @@ static void must_be_good(const struct appraise_input *in, enum label_state s)
 	if (in->ima.p[0] == 6)
 		assert_true(in->demands & RULE_VERITY);
 	assert_int_equal(s == LABEL_STATE_UNVERIFIED, in->evm == EVM_STATUS_NO_KEY || in->evm == EVM_STATUS_NO_KEY_IMMUTABLE ||
-	                                              (is_hash(&in->ima) ? in->content : in->signature) == PROOF_NO_KEY);
+	                                              (is_hash(&in->ima) ? content : in->signature) == PROOF_NO_KEY);
 }
 
 static unsigned flags(struct appraise_input *in, unsigned bits)
@@ -182,9 +186,10 @@ static void all_flags(struct appraise_input *in)
 
 static void all_proofs(struct appraise_input *in)
 {
-	for (int p = 0; p < 16; p++) {
+	for (int p = 0; p < 64; p++) {
 		in->content = (enum proof)(p % 4);
-		in->signature = (enum proof)(p / 4);
+		in->signature = (enum proof)(p / 4 % 4);
+		in->verity = (enum proof)(p / 16);
 		all_flags(in);
 	}
 }

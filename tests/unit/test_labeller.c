@@ -293,9 +293,109 @@ static void test_immutable(void **state)
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 }
 
+/* -- fs-verity ------------------------------------------------------------------------------ */
+
+static enum outcome run_verity(const struct rule *with, size_t count, bool sign, struct labeller *l, struct why *why)
+{
+	const struct examine_about about = { .rules = with, .rules_count = count, .cred = &match_root, .algo = HASH_SHA256, .verity = true };
+	const struct signer *signs[MAKER_KEYS] = { sign ? signers[0] : NULL, NULL };
+	struct maker maker;
+	enum outcome o;
+
+	assert_int_equal(maker_open(HASH_SHA256, signs, NULL, &maker, NULL), OUTCOME_OK);
+	l->about = &about;
+	l->makers = &maker;
+	l->threads = 1;
+	l->start = "bin/large";
+	o = labeller_run(dir, l, why);
+	maker_close(&maker);
+	return o;
+}
+
+static const struct rule by_verity[2] = {
+	{ .action = ACT_APPRAISE, .has = RULE_FUNC | RULE_VERITY | RULE_IMASIG, .func = FUNC_BPRM_CHECK },
+	{ .action = ACT_APPRAISE, .has = RULE_FUNC, .func = FUNC_FILE_CHECK },
+};
+
+static void assert_one_bad(struct labeller *l, const char *words)
+{
+	assert_int_equal(l->bad_count, 1);
+	if (!strstr(l->bad[0].reason, words))
+		fail_msg("%s", l->bad[0].reason);
+	assert_int_equal(l->labelled + l->kept, 0);
+	labeller_free(l);
+}
+
+static size_t label_size(void)
+{
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/bin/large", dir_name);
+	n = getxattr(path, "security.ima", NULL, 0);
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* What a rule wants over fs-verity's digest gets no label over its content, and the other way round. */
+static void test_verity_refuses(void **state)
+{
+	struct labeller l = { .verity = false };
+	struct why why = { 0 };
+
+	(void)state;
+	put("bin/large", "large", 0755);
+	assert_int_equal(run_verity(by_verity, 1, true, &l, &why), OUTCOME_OK);
+	assert_one_bad(&l, "--verity");
+	l = (struct labeller){ .verity = true };
+	assert_int_equal(run_verity(by_verity, 2, true, &l, &why), OUTCOME_OK);
+	assert_one_bad(&l, "no label is good for both");
+	assert_int_equal(label_size(), 0);
+	/* of what the rules want the content, all and a size do not make it fs-verity's */
+	l = (struct labeller){ .verity = true, .all = true };
+	assert_int_equal(run_verity(&by_verity[1], 1, true, &l, &why), OUTCOME_OK);
+	assert_int_equal(l.labelled, 1);
+	assert_int_equal(l.enabled, 0);
+	assert_true(label_size() > 100);
+	labeller_free(&l);
+	/* smaller than it takes: as without */
+	l = (struct labeller){ .verity = true, .all = true, .verity_least = 6 };
+	assert_int_equal(run_verity(by_verity, 0, true, &l, &why), OUTCOME_OK);
+	assert_int_equal(l.kept, 1);
+	labeller_free(&l);
+}
+
+/* A file system without it stops all, says why, and nothing was labelled; one with it gives the label. VM cases try the rest. */
+static void test_verity_enables(void **state)
+{
+	static const enum { DRY, LARGE, RULE } rows[] = { DRY, LARGE, RULE };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct labeller l = { .verity = true, .dry_run = rows[i] == DRY, .all = rows[i] == LARGE, .verity_least = 5 };
+		struct why why = { 0 };
+		enum outcome o;
+
+		(void)unlinkat(dir, "bin/large", 0);
+		put("bin/large", "large", 0755);
+		o = run_verity(by_verity, rows[i] == LARGE ? 0 : 1, true, &l, &why);
+		if (o == OUTCOME_REFUSED) {
+			assert_string_equal(why.operation, "enable fs-verity");
+			assert_non_null(strstr(why.subject, "on "));
+			assert_int_equal(l.enabled + l.labelled + label_size(), 0);
+		} else {
+			assert_int_equal(o, OUTCOME_OK);
+			assert_int_equal(l.enabled, 1);
+			assert_true((label_size() > 0) == !l.dry_run);
+		}
+		labeller_free(&l);
+	}
+	(void)unlinkat(dir, "bin/large", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verity_refuses), cmocka_unit_test(test_verity_enables),
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_immutable),
 	};

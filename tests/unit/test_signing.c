@@ -193,10 +193,39 @@ static void test_labels(void **state)
 	}
 }
 
+/* Over an fs-verity digest: type 6, version 3, and never taken for one over content. */
+static void test_verity_labels(void **state)
+{
+	const struct signer *signers[MAKER_KEYS] = { NULL, NULL };
+	const uint8_t digest[32] = { 1, 2, 3 };
+	uint8_t label[MAKER_LABEL_MAX];
+	struct signer *s = NULL;
+	struct why why = { 0 };
+	struct xattr x = { label, 0 };
+	struct maker m;
+
+	(void)state;
+	assert_int_equal(signer_open(&(struct signer_wish){ at("trust/ec.key"), at("trust/ec.der"), NULL }, &s, &why), OUTCOME_OK);
+	signers[MAKER_IMA] = s;
+	assert_int_equal(maker_open(HASH_SHA256, signers, NULL, &m, &why), OUTCOME_OK);
+	assert_int_equal(m.sign(m.state, MAKER_IMA, 6, digest, sizeof(digest), label, &x.len, &why), OUTCOME_OK);
+	assert_memory_equal(label, ((const uint8_t[]){ 6, 3, HASH_SHA256 }), 3);
+	assert_true(m.signed_by_us(m.state, MAKER_IMA, &x, digest, sizeof(digest)));
+	label[1] = 2;
+	assert_false(m.signed_by_us(m.state, MAKER_IMA, &x, digest, sizeof(digest)));
+	label[0] = 3;
+	assert_true(m.signed_by_us(m.state, MAKER_IMA, &x, digest, sizeof(digest))); /* the head alone tells them apart */
+	label[1] = 3;
+	assert_false(m.signed_by_us(m.state, MAKER_IMA, &x, digest, sizeof(digest)));
+	maker_close(&m);
+	signer_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_detached), cmocka_unit_test(test_epochs), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_verity_labels),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

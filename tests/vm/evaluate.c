@@ -2,6 +2,9 @@
  * what the kernel did: the access, and the cause in its audit record. Before that, where nothing is in force yet,
  * 'imagate check' says what it expects of the same files.
  *
+ * Before that, /commands are run, where there are any: programs with their words, and of our own "!hold PATH" (open it for
+ * writing), "!drop" (close it), "!ro DIR", "!rw DIR".
+ *
  * /mounts: "vdd ext4", a line each; /list: paths below /t; /modules, /certs/ima, /certs/evm: taken in the order of their
  * names; /evm-mode, /evm-blob, /kmk, /policy. The report goes to /dev/vdc. */
 #include <dirent.h>
@@ -123,6 +126,59 @@ static void make_unlabelled(void)
 			fail(path);
 		close(fd);
 	}
+}
+
+/* -- commands --------------------------------------------------------------------------- */
+
+static int run_words(char **words)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (dup2(fileno(report), 1) < 0 || dup2(fileno(report), 2) < 0)
+			_exit(99);
+		execv(words[0], words);
+		_exit(98);
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int command(char **words)
+{
+	static int held = -1;
+	unsigned long ro = !strcmp(words[0], "!ro") ? MS_RDONLY : 0;
+
+	if (words[0][0] != '!')
+		return run_words(words);
+	if (!strcmp(words[0], "!drop"))
+		return close(held);
+	if (!strcmp(words[0], "!hold"))
+		return (held = open(words[1], O_WRONLY)) < 0;
+	return mount(NULL, words[1], NULL, MS_REMOUNT | ro, NULL);
+}
+
+static void commands(void)
+{
+	char line[1024];
+	FILE *f = fopen("/commands", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *words[64] = { NULL };
+		size_t n = 0;
+		int code;
+
+		fprintf(report, "--- run %s", line);
+		fflush(report);
+		for (char *w = strtok(line, " \n"); w && n < 63; w = strtok(NULL, " \n"))
+			words[n++] = w;
+		code = command(words);
+		fseek(report, 0, SEEK_END);
+		fprintf(report, "exit=%d\n", code);
+	}
+	if (f)
+		fclose(f);
 }
 
 /* imagate's expectation of one file system. */
@@ -438,6 +494,7 @@ int main(void)
 	stamp("start");
 	mount_disks();
 	make_unlabelled();
+	commands();
 	expect_all();
 	stamp("checked");
 	unmount_disks();

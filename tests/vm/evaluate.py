@@ -442,19 +442,21 @@ def compare(kernel, work, mode, policy, wanted):
     return vm
 
 
-def probe(kernel, work, k, mode, policy, trees):
-    """One boot; that both say the same of every file at every hook."""
+def probe(kernel, work, k, mode, policy, trees, files=None):
+    """One boot; that both say the same of every file at every hook. files: more of them for the guest, and what it is
+    to run first, in 'commands'."""
     out, empty = os.path.join(work, "report"), os.path.join(work, "empty.cpio")
     names = ["%s/%s" % (t.kind, n) for t in trees for n in t.names] + ["ramfs/file0", "ramfs/file1"]
     immutable = {"%s/%s" % (t.kind, n) for t in trees for n in t.immutable}
     with open(out, "wb") as f:
         f.truncate(8 << 20)
     m.cpio({}, empty)
-    vm = m.Machine(kernel, "quiet " + lsm_for(kernel), overlay=overlay(kernel, work, k, mode, EXEMPT + policy, trees, names),
+    vm = m.Machine(kernel, "quiet " + lsm_for(kernel), overlay=dict(overlay(kernel, work, k, mode, EXEMPT + policy, trees, names), **files or {}),
                    initramfs=empty, disks=[out] + [t.image for t in trees]).run()
     check(vm, vm.value("guest-failed") is None and vm.value("report"), "the guest could not try")
     with open(out, "rb") as f:
-        report = Report(f.read(int(vm.value("report"))).decode())
+        vm.report = f.read(int(vm.value("report"))).decode()
+    report = Report(vm.report)
     tally = collections.Counter()
     differ = differences(report, immutable, tally)
     check(vm, not differ, "%d kinds of verdicts differ:\n%s" % (len(differ), "\n".join(differ[:80])))

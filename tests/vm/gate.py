@@ -113,6 +113,7 @@ echo 1 >/sys/kernel/security/integrity/evm/evm 2>/dev/null && echo evm-write=tak
 cp /usr/bin/true /dev/shm/true; /dev/shm/true && echo shm=ran || echo shm=denied
 cp /usr/bin/true /run/true; /run/true && echo run=ran || echo run=denied
 /usr/bin/true && echo true=ran || echo true=denied
+imagate prewarm --if-unproven | sed s/^/prewarm=/
 for i in 1 2 3 4 5 6 7 8 9 10; do su mallory -s /bin/bash -c /run/true && echo mallory=ran; done
 cat /sys/kernel/security/integrity/ima/ascii_runtime_measurements | wc -l | sed s/^/measurements=/
 journalctl -b --no-pager -o verbose MESSAGE_ID=4e26c4b1a7d14ffb92389813504daddb | grep -E "IMAGATE_(VERDICT|STAGE|CAUSE)" | sed 's/ *//'
@@ -135,6 +136,7 @@ def enforce(kernel, work):
     check(r, r.value("evm-write") == "refused", "EVM takes another write")
     check(r, r.value("shm") == "denied" and r.value("run") == "denied", "an unlabelled copy ran")
     check(r, r.value("true") == "ran", "a labelled program was denied")
+    check(r, "the gate has had them appraised" in (r.value("prewarm") or ""), "prewarm does again what the gate's proof did")
     check(r, r.value("mallory") is None, "an unlabelled copy ran for a user")
     check(r, '"verdict":"admit"' in r.block("status").replace(" ", "").replace("\n", ""), "status says otherwise")
     check(r, r.value("status-rc") == "0", "status does not exit 0")
