@@ -310,7 +310,8 @@ static bool stood_still(struct worker *w, const struct job *j)
 	       now.ctime.tv_nsec == j->inode.ctime.tv_nsec;
 }
 
-static void label_file(struct worker *w, struct job *j)
+/* False: it did not stand still. */
+static bool label_file(struct worker *w, struct job *j)
 {
 	struct labeller *l = w->l;
 	uint8_t digest[DIGEST_MAX];
@@ -323,7 +324,7 @@ static void label_file(struct worker *w, struct job *j)
 	l->bytes += j->inode.size;
 	if (o == OUTCOME_OK && l->proven && !l->proven(j->path, digest, len, l->proven_arg)) {
 		l->unproven++;
-		return;
+		return true;
 	}
 	if (o == OUTCOME_OK)
 		o = want_ima(w, j, digest, len, &why);
@@ -332,9 +333,28 @@ static void label_file(struct worker *w, struct job *j)
 	if (o != OUTCOME_OK)
 		add_bad(w, j->path, "it could not be read, or its label not be made");
 	else if (!stood_still(w, j))
-		add_bad(w, j->path, "it changes while it is read: label it once it is at rest");
+		return false;
 	else
 		finish(w, j, evm_changed);
+	return true;
+}
+
+static bool read_head(struct worker *w, struct job *j)
+{
+	ssize_t n = pread(j->fd, w->head, HEAD, 0);
+
+	j->head_len = n < 0 ? 0 : (size_t)n;
+	return n >= 0;
+}
+
+/* Another name of the same file may just have been labelled by another thread: once more. */
+static void label_at_rest(struct worker *w, struct job *j)
+{
+	if (label_file(w, j))
+		return;
+	j->changed = false;
+	if (inode_read(j->fd, &w->fs, &j->inode) < 0 || !read_head(w, j) || !label_file(w, j))
+		add_bad(w, j->path, "it changes while it is read: label it once it is at rest");
 }
 
 static void visit(void *worker, int dir, const char *name, const char *path)
@@ -342,7 +362,6 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 	struct worker *w = worker;
 	CLEAN_FD fd = open_file(dir, name);
 	struct job j = { .fd = fd, .path = path };
-	ssize_t n;
 	int r;
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
@@ -359,14 +378,12 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 		w->l->skipped++;
 		return;
 	}
-	n = pread(fd, w->head, HEAD, 0);
-	if (n < 0) {
+	if (!read_head(w, &j)) {
 		add_bad(w, path, "it cannot be read");
 		return;
 	}
-	j.head_len = (size_t)n;
 	if (w->l->all || appraised(w, &j))
-		label_file(w, &j);
+		label_at_rest(w, &j);
 	else
 		w->l->skipped++;
 }
