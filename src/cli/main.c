@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_seal, &verb_recover, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_label, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
+	&verb_seal, &verb_recover, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_label, &verb_upgraded, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
 	&verb_watch, &verb_critical, &verb_explain,
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

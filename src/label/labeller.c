@@ -423,7 +423,7 @@ static bool join(struct labeller *l, struct worker **workers, bool *ret_refused)
 enum outcome labeller_run(int root, struct labeller *l, struct why *why)
 {
 	struct worker **workers = calloc(l->threads, sizeof(*workers));
-	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable };
+	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable, l->list };
 	struct walk *walk = NULL;
 	bool ok = workers, refused = false;
 	enum outcome o = OUTCOME_BROKEN;
