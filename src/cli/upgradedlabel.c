@@ -104,18 +104,32 @@ static void unmappable(const char *path, const char *reason, void *arg)
 	(void)arg; /* it is looked at once more */
 }
 
+static bool content_proven(const struct work *w, const char *path)
+{
+	const struct prover *p = &w->prover[0];
+	uint8_t digest[32];
+	CLEAN_FD fd = -1;
+	size_t len;
+
+	return !w->demands_proof ||
+	       (file_open(w->root, path, &fd) == 0 &&
+	        p->file(p->state, fd, HASH_SHA256, digest, sizeof(digest), &len, NULL) == OUTCOME_OK && len == sizeof(digest) &&
+	        catalogue_proves(w->catalogues, path, digest) == OUTCOME_OK);
+}
+
 /* In the fix stage the kernel labels what it sees; with EVM on it takes no hash from anybody else. */
 static int by_kernel(struct work *w, const struct survey *s)
 {
 	struct touch_count c;
 	struct why why = { 0 };
 
-	(void)w; /* the kernel has policy and keys of its own */
 	for (size_t i = 0; i < s->bad_count; i++) {
-		if (i && !strcmp(s->bad[i].path, s->bad[i - 1].path))
+		const char *path = s->bad[i].path;
+
+		if ((i && !strcmp(path, s->bad[i - 1].path)) || !content_proven(w, path))
 			continue;
-		if (touch_tree(s->bad[i].path, unmappable, NULL, &c, &why) != OUTCOME_OK)
-			return said(&why);
+		if (touch_tree(path, unmappable, NULL, &c, &why) != OUTCOME_OK)
+			(void)said(&why); /* the others may go well; all are looked at once more */
 	}
 	return IMAGATE_OK;
 }
@@ -138,7 +152,6 @@ static int by_us(struct work *w, const struct survey *s)
 static int next_step(struct work *w, int (*step)(struct work *, const struct survey *), struct survey *s)
 {
 	struct paths again = { 0 };
-	size_t files = s->files, appraised = s->appraised;
 	int code = step(w, s);
 
 	if (code == IMAGATE_OK)
@@ -146,8 +159,6 @@ static int next_step(struct work *w, int (*step)(struct work *, const struct sur
 	survey_free(s);
 	if (code == IMAGATE_OK)
 		code = judge(w, &again, s);
-	s->files = files;
-	s->appraised = appraised;
 	paths_free(&again);
 	return code;
 }
