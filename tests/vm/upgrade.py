@@ -143,6 +143,37 @@ def install(kernel, work):
     return r
 
 
+FIX_INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+mount -o remount,rw /
+apt-get install -y /srv/repo/hello_*.deb >/run/apt.txt 2>&1; echo "install=$?"
+for f in /usr/bin/hello /usr/bin/nproc; do getfattr --absolute-names -e hex -d -m 'security.(ima|evm)' $f | sed -n 's/=0x\\(..\\).*/-of-\\1/p' | sort | paste -sd, | sed "s|^|${f##*/}=|"; done
+echo "--- apt"; cat /run/apt.txt; echo "--- end"
+sync
+"""
+
+
+def by_kernel(kernel, work):
+    """a policy without hash rules, in fix: the hook shows the kernel what dpkg brought, which labels it, with EVM's HMAC; it runs in enforce"""
+    packages = debs()
+    policy = "".join(line for line in policy_file("server").splitlines(True) if not line.startswith("hash "))
+    box = Box(kernel, work)
+    put_packages(box, packages, work)
+    with mounted(box.disk, work) as root:
+        with open(os.path.join(root, "etc/imagate/policy"), "w") as f:
+            f.write(policy)
+    files = {"etc/imagate/policy": policy}
+    r = box.boot(KERNEL_STATE + FIX_INSTALL, cmdline="ima_appraise=fix imagate.stage=fix", files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and r.value("install") == "0", "not the machine that this is about")
+    check(r, "files of what was installed are labelled now" in r.block("apt"), "the hook labelled nothing")
+    check(r, r.value("hello") == r.value("nproc") == "security.evm-of-02,security.ima-of-04", "no hash with an HMAC")
+    r = box.boot(KERNEL_STATE + "hello >/dev/null; echo hello=$?\n", files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("hello") == "0", "it does not run in enforce")
+    return r
+
+
 # -- signed.policy --------------------------------------------------------------------------
 
 CONF = conf(key="source = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509")
@@ -257,4 +288,4 @@ def signed(kernel, work):
 
 
 BOTH, NEW = ("6.1.", "6.12."), ("6.12.",)
-CASES = [("upgrade-packages", install, BOTH), ("upgrade-signed", signed, NEW)]
+CASES = [("upgrade-packages", install, BOTH), ("upgrade-signed", signed, NEW), ("upgrade-fix", by_kernel, NEW)]
