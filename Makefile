@@ -33,7 +33,7 @@ GATE_LIBS = -ltss2-esys -ltss2-mu -ltss2-tctildr -ltss2-tcti-device -lcrypto -lk
 CLI_LIBS  = $(GATE_LIBS) -ljson-c -lqrencode
 
 .PHONY: all help install uninstall demo check check-unit check-tpm check-structure check-vm \
-        check-fuzz check-all bench bench-files bench-catalogue clean deps-build deps-test deps-vm deps-bench
+        check-fuzz check-hooks check-all bench bench-files bench-catalogue clean deps-build deps-test deps-vm deps-bench
 .DELETE_ON_ERROR:
 
 ifeq ($(V),1)
@@ -53,6 +53,7 @@ help:
 	@echo 'make check        all tests that CI runs; ends with "N passed, N failed"'
 	@echo 'make check-unit   unit tests under ASan/UBSan, structure tests, software TPM tests'
 	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
+	@echo 'make check-hooks  the hooks under the real dpkg, apt, dracut, kernel-install and rpm'
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
@@ -143,6 +144,9 @@ check-unit: deps-test
 check-fuzz: deps-test
 	+@tests/run-fuzz "$(MAKE)"
 
+check-hooks: deps-vm
+	+@tests/run-hooks "$(MAKE)"
+
 # -- virtual machines ---------------------------------------------------------------------
 demo: deps-vm all
 	$(Q)tests/vm/demo
@@ -161,10 +165,10 @@ check-vm: deps-vm
 
 # check = everything CI can afford. One tally for all, so that the last line counts all.
 check: deps-test deps-vm
-	+@tests/run-all "$(MAKE)" unit fuzz vm
+	+@tests/run-all "$(MAKE)" unit fuzz hooks vm
 
 check-all: deps-test deps-vm
-	+@LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz vm
+	+@LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run-all "$(MAKE)" unit fuzz hooks vm
 
 deps-build deps-test deps-vm deps-bench:
 	@images/packages $(@:deps-%=%)
@@ -184,7 +188,14 @@ install: all
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
 	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
-	  units/imagate-prewarm.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	  units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	install -m 0644 units/imagate-boot.path units/imagate-boot.service $(DESTDIR)$(UNITDIR)
+	install -m 0755 hooks/hook $(DESTDIR)$(LIBEXEC)/hook
+	install -D -m 0644 hooks/dpkg.cfg $(DESTDIR)$(SYSCONFDIR)/dpkg/dpkg.cfg.d/imagate
+	install -D -m 0755 hooks/kernel.d $(DESTDIR)$(SYSCONFDIR)/kernel/postinst.d/zzz-imagate
+	install -D -m 0755 hooks/kernel.d $(DESTDIR)$(SYSCONFDIR)/kernel/postrm.d/zzz-imagate
+	install -D -m 0755 hooks/95-imagate.install $(DESTDIR)$(PREFIX)/lib/kernel/install.d/95-imagate.install
+	install -m 0644 hooks/imagate-hooks.spec $(DESTDIR)$(SHARE)/imagate/imagate-hooks.spec
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate
 	install -m 0755 units/42_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate
 	install -D -m 0644 units/grub-imagate.cfg $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg
@@ -205,7 +216,10 @@ uninstall:
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-evidence.service \
-	    imagate-label.service imagate-prewarm.service imagate-trial.timer imagate-trial.service)
+	    imagate-label.service imagate-prewarm.service imagate-trial.timer imagate-trial.service imagate-boot.path imagate-boot.service) \
+	  $(DESTDIR)$(LIBEXEC)/hook $(DESTDIR)$(SYSCONFDIR)/dpkg/dpkg.cfg.d/imagate \
+	  $(addprefix $(DESTDIR)$(SYSCONFDIR)/kernel/,postinst.d/zzz-imagate postrm.d/zzz-imagate) \
+	  $(DESTDIR)$(PREFIX)/lib/kernel/install.d/95-imagate.install
 	rm -rf $(DESTDIR)$(DRACUTDIR) $(DESTDIR)$(SHARE)/imagate
 
 clean:

@@ -177,7 +177,7 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 
 static int label_one(const struct labelwrite_wish *w, const struct tools *t, int root, const char *start, struct json_object *list)
 {
-	struct labeller l = { .about = &t->judging.about, .makers = t->maker, .threads = t->threads, .start = start, .all = w->all,
+	struct labeller l = { .about = &t->judging.about, .makers = t->maker, .threads = t->threads, .start = start, .list = w->list, .all = w->all,
 		.dry_run = w->dry_run, .verity = w->verity, .verity_least = (uint64_t)w->verity_least * 1024, .proven = t->catalogues ? proven : NULL, .proven_arg = t->catalogues };
 	struct progress p;
 	struct why why = { 0 };
@@ -185,10 +185,10 @@ static int label_one(const struct labelwrite_wish *w, const struct tools *t, int
 	double seconds;
 	int code;
 
-	progress_begin(&p, &l.files, &l.bytes, start ? -1 : root);
+	progress_begin(&p, &l.files, &l.bytes, start || w->list ? -1 : root);
 	o = labeller_run(root, &l, &why);
 	seconds = progress_end(&p);
-	if (o == OUTCOME_OK)
+	if (o == OUTCOME_OK && !w->list)
 		say(&l, w, seconds, list);
 	code = o == OUTCOME_REFUSED ? said(&why, IMAGATE_USAGE) : o != OUTCOME_OK ? said(&why, IMAGATE_FAILED)
 	       : l.bad_count        ? IMAGATE_NOT_ADMITTED : IMAGATE_OK;
@@ -207,9 +207,9 @@ static int label_all(const struct labelwrite_wish *w, const struct tools *t)
 		json_object_put(list);
 		return IMAGATE_USAGE;
 	}
-	if (!*w->paths)
+	if (w->list || !*w->paths)
 		code = label_one(w, t, root, NULL, list);
-	for (char **p = w->paths; *p; p++) {
+	for (char **p = w->paths; !w->list && *p; p++) {
 		int c = label_one(w, t, root, *p, list);
 
 		code = c > code ? c : code;

@@ -10,6 +10,7 @@ struct labelwrite_wish {
 	struct judging_wish judging; /* policy, and EVM's key */
 	const char *root;
 	char **paths;                /* below the root; none: all of it */
+	const struct paths *list;    /* these files instead, and nothing is printed; NULL */
 	const char *hash;
 	const char *key[MAKER_KEYS], *cert[MAKER_KEYS]; /* NULL: no signatures */
 	unsigned threads;            /* 0: several for each processor */

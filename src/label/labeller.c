@@ -340,7 +340,8 @@ static const char *verity_of(struct worker *w, struct job *j, uint8_t digest[sta
 	return reason;
 }
 
-static void label_file(struct worker *w, struct job *j)
+/* False: it did not stand still. */
+static bool label_file(struct worker *w, struct job *j)
 {
 	struct labeller *l = w->l;
 	uint8_t digest[DIGEST_MAX];
@@ -363,8 +364,29 @@ static void label_file(struct worker *w, struct job *j)
 		reason = MOVES;
 	if (!reason)
 		finish(w, j, evm_changed);
+	else if (!strcmp(reason, MOVES))
+		return false;
 	else if (*reason)
 		add_bad(w, j->path, reason);
+	return true;
+}
+
+static bool read_head(struct worker *w, struct job *j)
+{
+	ssize_t n = pread(j->fd, w->head, HEAD, 0);
+
+	j->head_len = n < 0 ? 0 : (size_t)n;
+	return n >= 0;
+}
+
+/* Another name of the same file may just have been labelled by another thread: once more. */
+static void label_at_rest(struct worker *w, struct job *j)
+{
+	if (label_file(w, j))
+		return;
+	j->changed = false;
+	if (inode_read(j->fd, &w->fs, &j->inode) < 0 || !read_head(w, j) || !label_file(w, j))
+		add_bad(w, j->path, MOVES);
 }
 
 /* all: whatever the policy says; but where a rule does want something of the file, that is what it gets. */
@@ -385,7 +407,6 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 	struct worker *w = worker;
 	CLEAN_FD fd = open_file(dir, name);
 	struct job j = { .fd = fd, .path = path };
-	ssize_t n;
 	int r;
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
@@ -402,15 +423,13 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 		w->l->skipped++;
 		return;
 	}
-	n = pread(fd, w->head, HEAD, 0);
-	if (n < 0) {
+	if (!read_head(w, &j)) {
 		add_bad(w, path, "it cannot be read");
 		return;
 	}
-	j.head_len = (size_t)n;
-	j.scope = label_scope_of(w->l->about, path, &j.inode, n >= 4 && !memcmp(w->head, "\177ELF", 4));
+	j.scope = label_scope_of(w->l->about, path, &j.inode, j.head_len >= 4 && !memcmp(w->head, "\177ELF", 4));
 	if (wanted(w, &j))
-		label_file(w, &j);
+		label_at_rest(w, &j);
 	else
 		w->l->skipped++;
 }
@@ -450,7 +469,7 @@ static bool join(struct labeller *l, struct worker **workers, bool *ret_refused)
 enum outcome labeller_run(int root, struct labeller *l, struct why *why)
 {
 	struct worker **workers = calloc(l->threads, sizeof(*workers));
-	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable };
+	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable, l->list };
 	struct walk *walk = NULL;
 	bool ok = workers, refused = false;
 	enum outcome o = OUTCOME_BROKEN;

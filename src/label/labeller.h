@@ -4,6 +4,7 @@
 #ifndef IMAGATE_LABEL_LABELLER_H
 #define IMAGATE_LABEL_LABELLER_H
 
+#include "base/paths.h"
 #include "core/maker.h"
 #include "label/examine.h"
 
@@ -23,6 +24,7 @@ struct labeller {
 	const struct maker *makers;        /* one for each thread */
 	unsigned threads;
 	const char *start;                 /* below the root; NULL: all of it */
+	const struct paths *list;          /* these files instead; NULL */
 	bool all;                          /* every regular file, whatever the policy says */
 	bool verity;                       /* enable fs-verity, for ever, where a rule wants it; with all, and where no rule wants
 	                                    * the content, from this size on, too: */

@@ -189,7 +189,7 @@ enum outcome survey_run(int root, struct survey *s, struct why *why)
 {
 	struct worker *workers = calloc(s->threads, sizeof(*workers));
 	void **each = calloc(s->threads, sizeof(*each));
-	const struct walk_about about = { NULL, s->threads, each, visit, unreadable };
+	const struct walk_about about = { NULL, s->threads, each, visit, unreadable, s->list };
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct walk *walk = NULL;
 	enum outcome o = OUTCOME_BROKEN;

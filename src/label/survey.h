@@ -2,6 +2,7 @@
 #ifndef IMAGATE_LABEL_SURVEY_H
 #define IMAGATE_LABEL_SURVEY_H
 
+#include "base/paths.h"
 #include "label/cache.h"
 #include "label/examine.h"
 
@@ -22,6 +23,7 @@ struct survey {
 	const struct examine_about *about;
 	const struct prover *provers; /* one for each thread */
 	unsigned threads;
+	const struct paths *list;     /* these files instead of the tree; NULL */
 	const struct cache *cache;    /* may be NULL */
 	bool all_hooks;               /* not only those of examine_scope(), but each of the mask below */
 	unsigned hooks;

@@ -125,7 +125,7 @@ static enum outcome walk(const char *dir, enum mode mode, touch_report_fn report
 {
 	struct touch t = { .mode = mode, .report = report, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER };
 	void *workers[WALK_THREADS_MAX];
-	const struct walk_about about = { dir, processors(), workers, visit, unreadable };
+	const struct walk_about about = { dir, processors(), workers, visit, unreadable, NULL };
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct walk *w = NULL;
 	enum outcome o;

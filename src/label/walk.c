@@ -266,6 +266,41 @@ static void push_start(struct walk *w)
 	}
 }
 
+/* The files of one directory: list->path[i] and those behind it, as far as they lie there, too. Links in the
+ * directory's name are resolved as above; one that is not there has no files. Returns how many. */
+static size_t push_siblings(struct walk *w, size_t i)
+{
+	const struct paths *l = w->about->list;
+	size_t dir_len = (size_t)(strrchr(l->path[i], '/') - l->path[i]), len = 0, n = 0;
+	char dir[PATH_MAX], real[PATH_MAX], names[NAMES_MAX];
+	CLEAN_FD fd = -1;
+	struct stat st;
+	int r;
+
+	for (; n < BATCH && i + n < l->count; n++) {
+		const char *name = strrchr(l->path[i + n], '/') + 1;
+		size_t more = strlen(name) + 1;
+
+		if ((size_t)(name - l->path[i + n]) != dir_len + 1 || strncmp(l->path[i + n], l->path[i], dir_len) != 0 || len + more > sizeof(names))
+			break;
+		memcpy(names + len, name, more);
+		len += more;
+	}
+	(void)snprintf(dir, sizeof(dir), "%.*s", dir_len ? (int)dir_len : 1, l->path[i]); /* paths_add() takes no longer ones */
+	r = path_in_root(w->root, dir, real, sizeof(real), &fd);
+	if (r == 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		push(w, strcmp(real, "/") ? real : "", names, len);
+	else if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		walk_stop(w, -r, "open", dir);
+	return n ? n : 1;
+}
+
+static void push_list(struct walk *w)
+{
+	for (size_t i = 0; i < w->about->list->count && !w->failed;)
+		i += push_siblings(w, i);
+}
+
 static unsigned start(struct walk *w, struct runner *runners, pthread_t *threads)
 {
 	unsigned started = 0;
@@ -274,7 +309,10 @@ static unsigned start(struct walk *w, struct runner *runners, pthread_t *threads
 		runners[i].walk = w;
 		runners[i].worker = w->about->workers[i];
 	}
-	push_start(w);
+	if (w->about->list)
+		push_list(w);
+	else
+		push_start(w);
 	while (started < w->about->threads && pthread_create(&threads[started], NULL, run, &runners[started]) == 0)
 		started++;
 	return started;

@@ -3,6 +3,7 @@
 #ifndef IMAGATE_LABEL_WALK_H
 #define IMAGATE_LABEL_WALK_H
 
+#include "base/paths.h"
 #include "core/outcome.h"
 #include "core/why.h"
 
@@ -26,6 +27,7 @@ struct walk_about {
 	void *const *workers; /* one for each thread */
 	walk_file_fn file;
 	walk_unreadable_fn unreadable; /* a directory, or a path that is too long */
+	const struct paths *list; /* instead of start: these files and no others, on whatever mount; NULL */
 };
 
 /* BROKEN: the walk itself failed (memory, threads), or somebody called walk_stop(). */

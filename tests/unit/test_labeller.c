@@ -267,6 +267,36 @@ static void test_start(void **state)
 	assert_int_equal(r.labelled + r.kept + r.skipped, 1);
 }
 
+static unsigned moves;
+
+static bool grows_meanwhile(const char *path, const uint8_t *digest, size_t len, void *arg)
+{
+	CLEAN_FD fd = -1;
+
+	(void)digest;
+	(void)len;
+	(void)arg;
+	if (!moves || strcmp(path, "/bin/moving") != 0)
+		return true;
+	moves--;
+	fd = openat(dir, "bin/moving", O_WRONLY | O_APPEND | O_CLOEXEC);
+	return write(fd, "x", 1) == 1;
+}
+
+/* Changed once while it is read (another of its names was labelled): tried again. Twice: named. */
+static void test_not_at_rest(void **state)
+{
+	const struct labeller l = { .start = "bin/moving", .proven = grows_meanwhile };
+
+	(void)state;
+	put("bin/moving", "moving", 0755);
+	moves = 2;
+	assert_int_equal(label(false, false, false, l).bad, 1);
+	moves = 1;
+	assert_int_equal(label(false, false, false, l).labelled, 1);
+	assert_int_equal(label(false, false, false, l).kept, 1); /* it was labelled as it is now */
+}
+
 /* What cannot be labelled is named, with what to do; the rest goes on. */
 static void test_immutable(void **state)
 {
@@ -397,7 +427,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verity_refuses), cmocka_unit_test(test_verity_enables),
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
-		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_immutable),
+		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_not_at_rest),
+		cmocka_unit_test(test_immutable),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

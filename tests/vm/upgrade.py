@@ -1,20 +1,25 @@
-"""Packages in enforce: what apt brings runs, what it replaces boots, with nothing done by hand."""
+"""Packages in enforce: what apt brings runs, what it replaces boots, with nothing done by hand; under signed.policy by
+what the packages themselves bring."""
 
-import base64
 import glob
+import hashlib
 import os
+import shutil
 import subprocess
 
 import machine as m
 from box import Box
-from gate import KERNEL_STATE, check, went_on
+from gate import KERNEL_STATE, check, make_signer, went_on
+from golden import LABEL_DIRS, conf
+from label import imagate
+from policyboot import mounted, policy_file, raw_copy
 
 # one that is not installed; a shell that much depends on; a library that init itself needs
 NEW_PACKAGE, REPLACED = "hello", ("dash", "libseccomp2")
 
 
 def debs():
-    """From the archive, kept in the cache: {name: bytes}."""
+    """From the archive, kept in the cache: {name: path}."""
     cache = os.path.join(m.CACHE, "debs")
     os.makedirs(cache, exist_ok=True)
     wanted = (NEW_PACKAGE,) + REPLACED
@@ -23,46 +28,264 @@ def debs():
         if r.returncode != 0:
             m.sh("apt-get", "update", "-q")
             m.sh("apt-get", "download", *wanted, cwd=cache)
-    return {n: open(glob.glob(os.path.join(cache, n + "_*.deb"))[0], "rb").read() for n in wanted}
+    return {n: glob.glob(os.path.join(cache, n + "_*.deb"))[0] for n in wanted}
 
 
-def put(name, data):
-    return "base64 -d >/root/%s.deb <<'END'\n%sEND\n" % (name, base64.encodebytes(data).decode())
+def control(tree, field, value):
+    path = os.path.join(tree, "DEBIAN", "control")
+    with open(path) as f:
+        lines = f.read().splitlines()
+    with open(path, "w") as f:
+        f.write("".join("%s: %s\n" % (field, value) if line.startswith(field + ":") else line + "\n" for line in lines))
 
 
+def repack(deb, tree, version, change):
+    """A package as another version of it, with other content."""
+    m.sh("dpkg-deb", "-R", deb, tree)
+    os.path.exists(os.path.join(tree, "DEBIAN/md5sums")) and os.unlink(os.path.join(tree, "DEBIAN/md5sums"))
+    change(tree)
+    control(tree, "Version", version)
+
+
+def pack(tree, path):
+    m.sh("dpkg-deb", "-Znone", "--root-owner-group", "-b", tree, path)
+
+
+def append_byte(path):
+    def change(tree):
+        there = [p for p in (path, path[len("usr/"):]) if os.path.exists(os.path.join(tree, p))]
+        with open(os.path.join(tree, there[0]), "ab") as f:
+            f.write(b"x")
+    return change
+
+
+def repository(where, packages):
+    """What 'deb [trusted=yes] file:/srv/repo ./' reads."""
+    with open(os.path.join(where, "Packages"), "w") as f:
+        for path in packages:
+            data = open(path, "rb").read()
+            shutil.copy(path, where)
+            f.write(m.sh("dpkg-deb", "-f", path).strip() + "\nFilename: ./%s\nSize: %d\nSHA256: %s\n\n" %
+                    (os.path.basename(path), len(data), hashlib.sha256(data).hexdigest()))
+
+
+# which file of theirs to change, and what to call it then
+OLD = {"dash": ("usr/bin/dash", "0.5.12-1"), "libseccomp2": ("usr/lib/x86_64-linux-gnu/libseccomp.so.2.5.4", "2.5.4-0")}
 INSTALL = """
 export DEBIAN_FRONTEND=noninteractive
 mount -o remount,rw /
 hello 2>/dev/null; echo "before=$?"
 ls -i /usr/bin/dash | sed 's/ .*//; s/^/dash-before=/'
-apt-get install -y /root/hello.deb >/run/apt.txt 2>&1; echo "install=$?"
+apt-get install -y /srv/repo/hello_*.deb >/run/apt.txt 2>&1; echo "install=$?"
 hello >/dev/null; echo "hello=$?"
-dpkg -i /root/dash.deb /root/libseccomp2.deb >>/run/apt.txt 2>&1; echo "replace=$?"
+dpkg -i --force-downgrade /srv/old/*.deb >>/run/apt.txt 2>&1; echo "replace=$?"
+dpkg-query -W -f 'old-${Package}=${Version}\n' dash libseccomp2
 ls -i /usr/bin/dash | sed 's/ .*//; s/^/dash-after=/'
 dash -c true; echo "dash=$?"
+echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list
+apt-get update >>/run/apt.txt 2>&1 && apt-get -y upgrade >>/run/apt.txt 2>&1; echo "upgrade=$?"
+dpkg-query -W -f 'new-${Package}=${Version}\n' dash libseccomp2
+dash -c true; echo "dash-new=$?"
 su mallory -s /bin/bash -c 'cp /usr/bin/true /home/mallory/t; /home/mallory/t' 2>/dev/null; echo "mallory=$?"
 cp /usr/bin/true /dev/shm/t; /dev/shm/t 2>/dev/null; echo "shm=$?"
 imagate check --files >/run/check.txt 2>&1; echo "check=$?"; tail -5 /run/check.txt
+cat /var/lib/dpkg/info/*.list | sort -u >/run/all; echo "all=$(grep -c . /run/all)"
+S=$(date +%s%N); imagate upgraded --files-from /run/all >/run/upgraded.txt 2>&1; echo "upgraded=$?"; echo "upgraded-ms=$((($(date +%s%N)-S)/1000000))"
 echo "--- apt"; cat /run/apt.txt; echo "--- end"
+echo "--- upgraded"; cat /run/upgraded.txt; echo "--- end"
 """
 
 
+# as 'dracut -f' does; what becomes of it, with this event log, is not the question here
+BY_HAND = """
+mount -o remount,rw /
+journalctl -b --no-pager -q -o cat -u imagate-boot.service | sed 's/^/at-boot: /'
+echo x >/boot/A-test
+timeout 90 journalctl -f -n all -q -o cat -u imagate-boot.service | grep -m1 -q 'Finished imagate'
+grep -sq /boot/A-test /var/lib/imagate/boot-files /run/motd.d/60-imagate-boot && echo by-hand=seen
+"""
+
+
+def put_packages(box, packages, work):
+    """The archive's in /srv/repo, two of them as older versions in /srv/old."""
+    box.disk = raw_copy(box.disk, work)
+    with mounted(box.disk, work) as root:
+        for d in ("repo", "old"):
+            os.makedirs(os.path.join(root, "srv", d))
+        repository(os.path.join(root, "srv/repo"), packages.values())
+        for name, (path, version) in OLD.items():
+            tree = os.path.join(work, "old-" + name)
+            repack(packages[name], tree, version, append_byte(path))
+            pack(tree, os.path.join(root, "srv/old", name + ".deb"))
+
+
 def install(kernel, work):
-    """apt installs, dpkg replaces a shell and a library of init in enforce; all run, users' own copies do not, and the reboot is admitted"""
+    """apt installs, dpkg replaces a shell and a library of init, apt upgrades them, in enforce; all run, users' own copies do not, and the reboot is admitted"""
     packages = debs()
     box = Box(kernel, work)
-    r = box.boot(KERNEL_STATE + "".join(put(n, d) for n, d in packages.items()) + INSTALL)
+    put_packages(box, packages, work)
+    r = box.boot(KERNEL_STATE + INSTALL)
     went_on(r, "admit", "none")
     check(r, r.value("evm") == "1" and r.value("before") == "127", "not the machine that this is about")
     check(r, r.value("install") == "0" and r.value("hello") == "0", "what apt installed does not run")
     check(r, r.value("replace") == "0" and r.value("dash") == "0", "what dpkg replaced does not run")
     check(r, r.value("dash-before") != r.value("dash-after"), "nothing was replaced")
+    check(r, r.value("upgrade") == "0" and r.value("dash-new") == "0", "apt upgrade")
+    check(r, all(r.value("old-" + n) == v and r.value("new-" + n) not in (None, v) for n, (_, v) in OLD.items()), "nothing was upgraded")
     check(r, r.value("mallory") == "126" and r.value("shm") == "126", "unlabelled code ran")
-    r = box.boot(KERNEL_STATE + "hello >/dev/null; echo hello=$?; dash -c true; echo dash=$?\n")
+    check(r, "of what was installed" not in r.block("apt"), "the hook found something to label: the kernel had not")
+    check(r, r.value("upgraded") in ("0", "1"), "imagate upgraded failed")
+    print("        imagate upgraded: %s files of all packages in %s ms" % (r.value("all"), r.value("upgraded-ms")), flush=True)
+    r = box.boot(KERNEL_STATE + "hello >/dev/null; echo hello=$?; dash -c true; echo dash=$?\n" + BY_HAND)
     went_on(r, "admit", "none")
+    check(r, r.value("by-hand") == "seen", "imagate-boot.path did not see what was written to /boot")
     check(r, r.value("hello") == "0" and r.value("dash") == "0", "after the reboot they do not run")
     return r
 
 
-BOTH = ("6.1.", "6.12.")
-CASES = [("upgrade-packages", install, BOTH)]
+FIX_INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+mount -o remount,rw /
+apt-get install -y /srv/repo/hello_*.deb >/run/apt.txt 2>&1; echo "install=$?"
+for f in /usr/bin/hello /usr/bin/nproc; do getfattr --absolute-names -e hex -d -m 'security.(ima|evm)' $f | sed -n 's/=0x\\(..\\).*/-of-\\1/p' | sort | paste -sd, | sed "s|^|${f##*/}=|"; done
+echo "--- apt"; cat /run/apt.txt; echo "--- end"
+sync
+"""
+
+
+def by_kernel(kernel, work):
+    """a policy without hash rules, in fix: the hook shows the kernel what dpkg brought, which labels it, with EVM's HMAC; it runs in enforce"""
+    packages = debs()
+    policy = "".join(line for line in policy_file("server").splitlines(True) if not line.startswith("hash "))
+    box = Box(kernel, work)
+    put_packages(box, packages, work)
+    with mounted(box.disk, work) as root:
+        with open(os.path.join(root, "etc/imagate/policy"), "w") as f:
+            f.write(policy)
+    files = {"etc/imagate/policy": policy}
+    r = box.boot(KERNEL_STATE + FIX_INSTALL, cmdline="ima_appraise=fix imagate.stage=fix", files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and r.value("install") == "0", "not the machine that this is about")
+    check(r, "files of what was installed are labelled now" in r.block("apt"), "the hook labelled nothing")
+    check(r, r.value("hello") == r.value("nproc") == "security.evm-of-02,security.ima-of-04", "no hash with an HMAC")
+    r = box.boot(KERNEL_STATE + "hello >/dev/null; echo hello=$?\n", files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("hello") == "0", "it does not run in enforce")
+    return r
+
+
+# -- signed.policy --------------------------------------------------------------------------
+
+CONF = conf(key="source = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509")
+
+
+def sign_all(root, key, cert, *paths):
+    imagate("label", "--root", root, "--policy", os.path.join(m.REPO, "policy/signed.policy"), "--config", "/nowhere", "--sign", key, "--cert", cert,
+            "--evm-sign", key, "--evm-cert", cert, *paths)
+
+
+def signed_package(tree, name, epoch, key, cert):
+    """As whoever builds packages does it: sign the tree, and pack the list of its content, signed, and its labels."""
+    where = os.path.join(tree, "etc/imagate/catalogues")
+    info = os.path.join(tree, "var/lib/dpkg/info")
+    for d in (where, info):
+        os.makedirs(d, exist_ok=True)
+    for script in ("preinst", "postinst", "prerm", "postrm"):
+        path = os.path.join(tree, "DEBIAN", script)
+        if os.path.exists(path):
+            shutil.copy(path, os.path.join(info, "%s.%s" % (name, script)))
+    sign_all(tree, key, cert, "--all")
+    catalogue = os.path.join(where, name + ".catalogue")
+    imagate("catalogue", "build", "--root", tree, "--all", "--name", name, "--epoch", str(epoch), "-o", catalogue)
+    imagate("catalogue", "sign", "--key", key, "--cert", cert, catalogue)
+    dump = m.sh("getfattr", "-R", "-h", "-d", "-m", r"^security\.(ima|evm)$", "-e", "hex", ".", cwd=tree)
+    with open(os.path.join(where, name + ".labels"), "w") as f:
+        f.write(dump)
+    shutil.rmtree(os.path.join(tree, "var"))
+
+
+def replace_hello(tree):
+    shutil.copy(os.path.join(m.CACHE, "root/usr/bin/nproc"), os.path.join(tree, "usr/bin/hello"))
+
+
+def postinst(tree):
+    path = os.path.join(tree, "DEBIAN/postinst")
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\nhello >/dev/null && echo ran >>/root/postinst\n")
+    os.chmod(path, 0o755)
+
+
+def put_signed(box, work):
+    """The unlabelled disk, all of it signed as an image's builder does; packages of the same builder, and one of nobody's."""
+    key, der, _ = make_signer(work, "builder")
+    cert = os.path.join(work, "builder.der")
+    hello = debs()[NEW_PACKAGE]
+    box.disk = os.path.join(work, "signed.raw")
+    m.sh("cp", "--sparse=always", os.path.join(m.CACHE, "disk.raw"), box.disk)
+    with mounted(box.disk, work) as root:
+        sign_all(root, key, cert, *LABEL_DIRS.split(), "/usr/lib/apt", "/usr/lib/dpkg", "/etc", "/var/lib/dpkg/info")
+        with open(os.path.join(root, "etc/imagate/imagate.conf"), "w") as f:
+            f.write(CONF)
+        with open(os.path.join(root, "etc/imagate/policy"), "w") as f:
+            f.write(policy_file("signed"))
+        for d in ("x509", "x509-catalogue"):
+            os.makedirs(os.path.join(root, "etc/imagate", d))
+            shutil.copy(cert, os.path.join(root, "etc/imagate", d))
+        for epoch, version, change in ((1, "1", postinst), (2, "2", lambda t: (postinst(t), replace_hello(t)))):
+            tree = os.path.join(work, "hello-" + version)
+            repack(hello, tree, version, change)
+            signed_package(tree, "hello", epoch, key, cert)
+            pack(tree, os.path.join(root, "root/hello-%s.deb" % version))
+        tree = os.path.join(work, "plain")
+        os.makedirs(os.path.join(tree, "usr/bin"))
+        os.makedirs(os.path.join(tree, "DEBIAN"))
+        shutil.copy(os.path.join(m.CACHE, "root/usr/bin/true"), os.path.join(tree, "usr/bin/plain"))
+        with open(os.path.join(tree, "DEBIAN/control"), "w") as f:
+            f.write("Package: plain\nVersion: 1\nArchitecture: all\nMaintainer: me <me@example.org>\nDescription: row\n")
+        pack(tree, os.path.join(root, "root/plain.deb"))
+    return der
+
+
+SIGNED = """
+export DEBIAN_FRONTEND=noninteractive
+mount -o remount,rw /
+hello 2>/dev/null; echo "before=$?"
+apt-get install -y /root/hello-1.deb >/run/apt1.txt 2>&1; echo "install=$?"
+hello | grep -q world; echo "hello=$?"
+apt-get install -y /root/hello-2.deb >/run/apt2.txt 2>&1; echo "upgrade=$?"
+hello | grep -qx '[0-9]*'; echo "hello-2=$?"
+echo "postinst=$(cat /root/postinst | paste -sd,)"
+dpkg -i /root/plain.deb >/run/plain.txt 2>&1; echo "plain-install=$?"
+plain 2>/dev/null; echo "plain=$?"
+for i in 1 2; do echo "--- apt$i"; cat /run/apt$i.txt; echo "--- end"; done
+echo "--- plain"; cat /run/plain.txt; echo "--- end"
+echo "--- motd"; cat /run/motd.d/*labels; echo "--- end"
+echo "--- journal"; journalctl -b --no-pager -q -o cat -t imagate; echo "--- end"
+sync
+"""
+
+
+def signed(kernel, work):
+    """signed.policy in enforce with EVM's HMAC on: what apt brings signed is labelled before it is configured, and runs, and is upgraded; what is not is named and denied; the reboot is admitted"""
+    box = Box(kernel, work, config=CONF)
+    der = put_signed(box, work)
+    files = {"etc/imagate/policy": policy_file("signed"), "etc/imagate/x509/builder.der": der}
+    r = box.boot(KERNEL_STATE + SIGNED, files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "3" and r.value("before") == "127", "not the machine that this is about")
+    check(r, r.value("install") == "0" and r.value("hello") == "0", "what apt installed does not run")
+    check(r, "files of what was installed are labelled now" in r.block("apt1"), "who labelled it?")
+    check(r, r.value("upgrade") == "0" and r.value("hello-2") == "0", "what apt upgraded does not run")
+    check(r, r.value("postinst") == "ran,ran", "it was not labelled when it was configured")
+    check(r, r.value("plain") == "126", "unsigned code ran")
+    words = "/usr/bin/plain: denied when run as a program: IMA-signature-required"
+    check(r, r.value("plain-install") == "0" and words in r.block("plain") and words in r.block("motd") and words in r.block("journal"),
+          "nobody said that it will not run")
+    r = box.boot(KERNEL_STATE + "hello | grep -qx '[0-9]*'; echo hello=$?; plain 2>/dev/null; echo plain=$?\n", files=files)
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "3" and r.value("hello") == "0" and r.value("plain") == "126", "after the reboot it is otherwise")
+    return r
+
+
+BOTH, NEW = ("6.1.", "6.12."), ("6.12.",)
+CASES = [("upgrade-packages", install, BOTH), ("upgrade-signed", signed, NEW), ("upgrade-fix", by_kernel, NEW)]
