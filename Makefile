@@ -51,7 +51,7 @@ help:
 	@echo 'make install      into DESTDIR and PREFIX (default /usr)'
 	@echo 'make demo         build everything, then show it at work in a virtual machine'
 	@echo 'make check        all tests that CI runs; ends with "N passed, N failed"'
-	@echo 'make check-unit   unit tests under ASan/UBSan, structure tests, software TPM tests'
+	@echo 'make check-unit   unit tests under ASan/UBSan, structure, software TPM and token tests'
 	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
 	@echo 'make check-hooks  the hooks under the real dpkg, apt, dracut, kernel-install and rpm'
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
