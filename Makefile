@@ -189,7 +189,7 @@ install: all
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
 	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
 	  units/imagate-prewarm.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
-	install -m 0644 units/imagate-boot.path units/imagate-boot.service $(DESTDIR)$(UNITDIR)
+	install -m 0644 units/imagate-boot.path units/imagate-boot@.path units/imagate-boot.service $(DESTDIR)$(UNITDIR)
 	install -m 0755 hooks/hook $(DESTDIR)$(LIBEXEC)/hook
 	install -D -m 0644 hooks/dpkg.cfg $(DESTDIR)$(SYSCONFDIR)/dpkg/dpkg.cfg.d/imagate
 	install -D -m 0755 hooks/kernel-hook $(DESTDIR)$(SYSCONFDIR)/kernel/postinst.d/zzz-imagate
@@ -216,7 +216,7 @@ uninstall:
 	  $(DESTDIR)$(SHARE)/bash-completion/completions/imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate \
 	  $(DESTDIR)$(SYSCONFDIR)/grub.d/42_imagate $(DESTDIR)$(SYSCONFDIR)/default/grub.d/imagate.cfg \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,imagate-bless.service imagate-watch.service imagate-evidence.service \
-	    imagate-label.service imagate-prewarm.service imagate-trial.timer imagate-trial.service imagate-boot.path imagate-boot.service) \
+	    imagate-label.service imagate-prewarm.service imagate-trial.timer imagate-trial.service imagate-boot.path imagate-boot@.path imagate-boot.service) \
 	  $(DESTDIR)$(LIBEXEC)/hook $(DESTDIR)$(SYSCONFDIR)/dpkg/dpkg.cfg.d/imagate \
 	  $(addprefix $(DESTDIR)$(SYSCONFDIR)/kernel/,postinst.d/zzz-imagate postrm.d/zzz-imagate) \
 	  $(DESTDIR)$(PREFIX)/lib/kernel/install.d/95-imagate.install

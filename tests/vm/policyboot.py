@@ -227,7 +227,7 @@ def signed(kernel, work):
     check(r, r.value("evm") == "2", "EVM is not on with certificates alone")
     judged(r, rows, [("factor", "invalid-signature"), ("tsort", "invalid-fail-immutable"), ("shuf", "invalid-fail-immutable"),
                      ("sha1sum", "invalid-fail-immutable"), ("md5sum", "IMA-signature-required"),
-                     ("/dev/shm/unlabelled", "IMA-signature-required"), ("of-package", "IMA-signature-required")])
+                     ("/dev/shm/unlabelled", "IMA-signature-required"), ("of-package", "missing-HMAC")])
     return r
 
 

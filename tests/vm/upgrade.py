@@ -99,10 +99,16 @@ echo "--- upgraded"; cat /run/upgraded.txt; echo "--- end"
 # as 'dracut -f' does; what becomes of it, with this event log, is not the question here
 BY_HAND = """
 mount -o remount,rw /
-ls /run/motd.d 2>/dev/null | sed 's/^/at-boot: /'
-[ -e /run/motd.d/60-imagate-boot ] || echo x >/boot/A-test
-timeout 90 journalctl -f -n all -q -o cat -u imagate-boot.service | grep -m1 -q 'Finished imagate'
-{ grep -sq /boot/A-test /var/lib/imagate/boot-files || [ -e /run/motd.d/60-imagate-boot ]; } && [ -e /boot/A-test ] && echo by-hand=seen
+ran() { journalctl -b -q --no-pager -o cat -u imagate-boot.service | grep -c 'Finished imagate'; }
+# a change, and one run of the service more
+seen() { n=$(ran); eval "$2"; timeout 60 journalctl -b -f -n all -q -o cat -u imagate-boot.service | grep -m$((n + 1)) 'Finished imagate' | wc -l | sed "s/^/ran-$1=$n-/"; }
+echo "ran-before=$(ran)"
+seen mkdir 'mkdir -p /boot/grub'
+seen grub 'echo menu >/boot/grub/grub.cfg.new; mv /boot/grub/grub.cfg.new /boot/grub/grub.cfg'
+seen again 'echo other >/boot/grub/grub.cfg.new; mv /boot/grub/grub.cfg.new /boot/grub/grub.cfg'
+seen boot 'echo x >/boot/A-test'
+grep -sq /boot/A-test /var/lib/imagate/boot-files || [ -e /run/motd.d/60-imagate-boot ]; echo "by-hand=$?"
+echo "--- watch"; systemctl status --no-pager -l imagate-boot.service 'imagate-boot*.path'; echo "--- end"
 """
 
 
@@ -138,8 +144,10 @@ def install(kernel, work):
     print("        imagate upgraded: %s files of all packages in %s ms" % (r.value("all"), r.value("upgraded-ms")), flush=True)
     r = box.boot(KERNEL_STATE + "hello >/dev/null; echo hello=$?; dash -c true; echo dash=$?\n" + BY_HAND)
     went_on(r, "admit", "none")
-    check(r, r.value("by-hand") == "seen", "imagate-boot.path did not see what was written to /boot")
-    check(r, r.value("hello") == "0" and r.value("dash") == "0", "after the reboot they do not run")
+    check(r, r.value("ran-before") == "0" and r.value("by-hand") == "0", "what the watch over /boot did")
+    for change in ("mkdir", "grub", "again", "boot"):
+        before, after = (r.value("ran-" + change) or "0-0").split("-")
+        check(r, int(after) > int(before), "imagate-boot.path did not see: " + change)
     return r
 
 
