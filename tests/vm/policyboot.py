@@ -213,8 +213,6 @@ def signed(kernel, work):
                           "0x0404$(sha256sum </usr/bin/true | cut -c-64) /dev/shm/hash; /dev/shm/hash"),
         ("package", NO_OPEN, PACKAGE),
         ("of-package", NO_EXEC, "/usr/bin/of-package"),
-        # in place, not by another file under its name
-        ("write", NO_OPEN, "printf x >>/usr/bin/nproc"),
         ("module", RUNS, "modprobe dummy"),
         # what the header says is not covered
         ("argument", RUNS, "echo exit >/root/script; sh /root/script"),
