@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Generation and key, as conclude.c left them. */
-static enum outcome fetch(struct request *r, struct secret *key, struct why *why)
+/* As conclude.c left them. */
+enum outcome asking_key(uint64_t *ret_generation, struct secret *ret, struct why *why)
 {
 	SECRET offer = { 0 };
 	enum outcome o = keyring_fetch(REQUEST_KEY_NAME, &offer, why);
@@ -26,9 +26,10 @@ static enum outcome fetch(struct request *r, struct secret *key, struct why *why
 		why_detail(why, "this boot's gate left none: it was not admitted with the key from the TPM");
 		return OUTCOME_ABSENT;
 	}
+	*ret_generation = 0;
 	for (int i = 0; i < 8; i++)
-		r->generation = r->generation << 8 | offer.bytes[i];
-	return secret_set(key, offer.bytes + 8, REQUEST_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
+		*ret_generation = *ret_generation << 8 | offer.bytes[i];
+	return secret_set(ret, offer.bytes + 8, REQUEST_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
 }
 
 /* A permit must not take its place: nobody would ask for it again. */
@@ -67,7 +68,7 @@ int asking_store(enum stage permit, enum stage floor)
 	}
 	if (floor != STAGE_UNSET && cmdline_of_now(r.cmdline, &why) != OUTCOME_OK)
 		return sealing_failed("nothing was asked for", &why);
-	if (fetch(&r, &key, &why) != OUTCOME_OK)
+	if (asking_key(&r.generation, &key, &why) != OUTCOME_OK)
 		return sealing_failed("nothing was asked for", &why);
 	n = request_format(&r, text, sizeof(text) - 80);
 	if (request_mac(&key, text, n, r.mac, &why) != OUTCOME_OK)

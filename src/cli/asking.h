@@ -2,10 +2,17 @@
 #ifndef IMAGATE_CLI_ASKING_H
 #define IMAGATE_CLI_ASKING_H
 
+#include "base/secret.h"
+#include "core/outcome.h"
 #include "core/stage.h"
+#include "core/why.h"
 
 /* One of both; the other STAGE_UNSET. Returns an exit code, and has said what is wrong. An older request is
  * replaced. */
 int asking_store(enum stage permit, enum stage floor);
+
+
+/* The request key that this boot's gate left to root, and its generation. ABSENT: none. */
+enum outcome asking_key(uint64_t *ret_generation, struct secret *ret, struct why *why);
 
 #endif

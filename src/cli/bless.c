@@ -8,6 +8,7 @@
 #include "cli/leftovers.h"
 #include "cli/promote.h"
 #include "cli/seen.h"
+#include "cli/settle.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "gate/rootstate.h"
@@ -78,6 +79,7 @@ static int bless(void)
 	static struct config c;
 	struct boot_evidence e;
 	struct why why = { 0 };
+	size_t dropped;
 	int code, k;
 
 	if (!evidence_record(&r))
@@ -105,6 +107,10 @@ static int bless(void)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
+	if (settle_slots(&c, r.decision.stage, &dropped, &why) != OUTCOME_OK)
+		(void)sealing_failed("the seal keeps slots that an update has replaced", &why);
+	else if (dropped)
+		log_notice("%zu slots of the seal, for what was booted before the update, are gone", dropped);
 	code = bless_trial(&r, &c);
 	if (code == IMAGATE_OK)
 		code = bless_renewal(&r);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&verb_seal, &verb_recover, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_pcr_policy, &verb_label, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
+	&verb_seal, &verb_recover, &verb_reseal, &verb_status, &verb_check, &verb_policy, &verb_pcr, &verb_pcr_policy, &verb_label, &verb_catalogue, &verb_stage, &verb_permit, &verb_bless,
 	&verb_watch, &verb_critical, &verb_prewarm, &verb_upgraded, &verb_explain,
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

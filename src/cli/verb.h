@@ -19,7 +19,7 @@ struct verb {
 
 extern const struct verb verb_seal, verb_status, verb_check, verb_label, verb_explain, verb_recover, verb_stage,
 	verb_permit, verb_bless, verb_watch, verb_policy, verb_critical, verb_catalogue, verb_pcr,
-	verb_pcr_policy, verb_prewarm, verb_upgraded;
+	verb_pcr_policy, verb_reseal, verb_prewarm, verb_upgraded;
 
 /* getopt_long's '?' and -h, one way for all: prints, returns the exit code. */
 int verb_usage(const struct verb *v);

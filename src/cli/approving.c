@@ -1,0 +1,157 @@
+#include "cli/approving.h"
+
+#include "base/file.h"
+#include "crypto/crypto.h"
+#include "tpm/tpm.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+int approving_lock(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int fd;
+
+	if (!slash || (size_t)(slash - path) >= sizeof(dir))
+		return -1;
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash == path ? 1 : slash - path), path); /* it fits */
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+		return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+enum outcome approving_read(struct approving *a, struct why *why)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len;
+	int r = file_read(AT_FDCWD, a->path, SEAL_FILE_MAX, &text, &len);
+
+	if (r == 0)
+		return seal_file_parse(a->path, text, len, &a->seal, why);
+	why_set(why, WHY_ERRNO, -r, "read", a->path);
+	return OUTCOME_BROKEN;
+}
+
+const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why)
+{
+	struct seal_signer signer;
+	bool any = false, may = false;
+
+	if (approval_signer(&a->request, &signer, why) != OUTCOME_OK)
+		return NULL;
+	for (size_t i = a->seal.slots; i > 0; i--) {
+		const struct seal_slot *s = &a->seal.slot[i - 1];
+
+		if (s->object.generation != a->generation || s->once || s->object.resets)
+			continue;
+		any = true;
+		if (tpm_signer_may(t, &s->object, &signer, &may, why) != OUTCOME_OK)
+			return NULL;
+		if (may)
+			return s;
+	}
+	why_set(why, WHY_TEXT, 0, "approve for", a->path);
+	why_detail(why, any ? "it was sealed with [reseal] online = no, or by an older imagate: nobody but the gate can make it fit other "
+	                      "PCRs. 'imagate recover' (recovery key) after the update seals anew"
+	                    : "it has no slot of the generation that this boot used: restore the file");
+	return NULL;
+}
+
+static void drop(struct seal *s, size_t place)
+{
+	s->slots--;
+	memmove(&s->slot[place], &s->slot[place + 1], (s->slots - place) * sizeof(s->slot[0]));
+}
+
+static bool is_for(const struct seal_slot *s, const uint8_t now[static 32])
+{
+	return s->object.pcr_digest_len == 32 && !memcmp(s->object.pcr_digest, now, 32);
+}
+
+/* False: all that are there are wanted. What was approved last is the most likely to be booted. */
+static bool make_room(struct approving *a, const uint8_t now[static 32])
+{
+	for (size_t i = a->seal.slots; i > 0; i--)
+		if (a->seal.slot[i - 1].object.generation != a->generation)
+			drop(&a->seal, i - 1); /* counted up since: dead */
+	for (int approved = 1; approved >= 0; approved--)
+		for (size_t i = 0; a->seal.slots >= SEAL_SLOTS_LIVE && i < a->seal.slots; i++)
+			if (!is_for(&a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
+				drop(&a->seal, i--);
+	return a->seal.slots < SEAL_SLOTS_LIVE;
+}
+
+enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
+                           const uint8_t now[static 32], struct why *why)
+{
+	struct seal_slot s = *like;
+	uint8_t policy[SEAL_BRANCH_LEN];
+	enum outcome o;
+
+	s.floor = base->floor; /* the payload's: never another */
+	s.object = base->object;
+	s.object.pcrs = like->object.pcrs;
+	s.object.pcr_digest_len = like->object.pcr_digest_len;
+	memcpy(s.object.pcr_digest, like->object.pcr_digest, sizeof(s.object.pcr_digest));
+	s.object.resets = like->object.resets;
+	s.has_mac = false;
+	for (size_t i = 0; i < a->seal.slots; i++)
+		if (seal_slot_same(&s, &a->seal.slot[i]))
+			return OUTCOME_BLOCKED;
+	o = tpm_policy_to_approve(t, &s.object, policy, why);
+	if (o == OUTCOME_OK)
+		o = approval_sign(&a->request, policy, &s.object.approval, why);
+	if (o == OUTCOME_OK)
+		o = slot_mac(&a->request, &s, why);
+	if (o != OUTCOME_OK)
+		return o;
+	if (!make_room(a, now)) {
+		why_set(why, WHY_TEXT, 0, "add to", a->path);
+		why_detail(why, "it has as many slots as fit, all for the PCRs of now");
+		return OUTCOME_REFUSED;
+	}
+	a->seal.slot[a->seal.slots++] = s;
+	return OUTCOME_OK;
+}
+
+size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32])
+{
+	size_t before = s->slots, fits = s->slots;
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation == generation && is_for(&s->slot[i], now))
+			fits = i; /* the newest that does: what is behind it is for boots to come */
+	/* this boot used none of them: nothing is known. Or one that somebody added by hand, a second kernel's for instance */
+	if (fits == before || !s->slot[fits].object.approval.signature_len)
+		return 0;
+	for (size_t i = before; i > 0; i--) {
+		const struct seal_slot *x = &s->slot[i - 1];
+		bool same = x->stage == STAGE_UNSET || x->stage == stage;
+
+		if (x->object.generation != generation || (x->object.resets && i - 1 < fits) ||
+		    (i - 1 < fits && same && !x->once && !is_for(x, now)))
+			drop(s, i - 1);
+	}
+	return before - s->slots;
+}
+
+enum outcome approving_store(const struct approving *a, struct why *why)
+{
+	static char text[SEAL_FILE_MAX];
+	size_t len;
+	enum outcome o = seal_file_format(&a->seal, text, sizeof(text), &len, why);
+	int r = o == OUTCOME_OK ? file_write_atomic(AT_FDCWD, a->path, text, len, 0600) : 0;
+
+	if (r == 0)
+		return o;
+	why_set(why, WHY_ERRNO, -r, "write", a->path);
+	return OUTCOME_BROKEN;
+}

@@ -1,0 +1,40 @@
+/* More slots for the sealed object that is there, by a signature of the running, verified system; and fewer. Everything is
+ * done to one struct seal; storing it replaces the file by one rename(), so that a power cut leaves the old one or the new
+ * one, and each of them works. */
+#ifndef IMAGATE_CLI_APPROVING_H
+#define IMAGATE_CLI_APPROVING_H
+
+#include "base/secret.h"
+#include "core/outcome.h"
+#include "core/seal.h"
+#include "core/why.h"
+
+struct tpm;
+struct approving {
+	const char *path;
+	struct seal seal;
+	uint64_t generation;   /* what the key is for */
+	struct secret request; /* the request key */
+};
+
+/* Reads the seal. BROKEN: it cannot be read. */
+enum outcome approving_read(struct approving *a, struct why *why);
+
+/* The newest slot of the generation whose object was sealed for approvals by this key; NULL: none, and why says what to do. */
+const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why);
+
+/* base once more, for the PCRs or resets, stage, command line of like, whose object need not be one. OK: it was added, and the oldest
+ * approved one went where there was no room; BLOCKED: it was there already. now: the PCR digest of this boot, which stays. */
+enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
+                           const uint8_t now[static 32], struct why *why);
+
+/* What a good boot in the slots with this PCR digest makes superfluous: older ones of its stage, other generations, and slots for one
+ * boot. Returns how many went. */
+size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32]);
+
+enum outcome approving_store(const struct approving *a, struct why *why);
+
+/* One at a time: two hooks may run at once. -1: cannot. Closing it ends it. */
+int approving_lock(const char *path);
+
+#endif

@@ -1,0 +1,69 @@
+#include "cli/settle.h"
+
+#include "base/clean.h"
+#include "base/file.h"
+#include "cli/approving.h"
+#include "cli/asking.h"
+#include "crypto/crypto.h"
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Of the selection that this generation's slots are bound to. */
+static enum outcome digest_of_now(const struct approving *a, struct tpm *t, uint8_t ret[static 32], struct why *why)
+{
+	uint8_t values[24 * SEAL_DIGEST_MAX];
+	struct part all = { values, 0 };
+	enum outcome o;
+
+	for (size_t i = 0; i < a->seal.slots; i++) {
+		const struct seal_object *x = &a->seal.slot[i].object;
+
+		if (x->generation != a->generation || !x->pcrs.mask)
+			continue;
+		o = tpm_pcr_read(t, &x->pcrs, values, sizeof(values), &all.len, why);
+		return o == OUTCOME_OK ? digest_parts(&all, 1, ret, why) : o;
+	}
+	return OUTCOME_ABSENT;
+}
+
+static enum outcome drop(struct approving *a, struct tpm *t, enum stage stage, size_t *ret_dropped, struct why *why)
+{
+	uint8_t now[32];
+	enum outcome o = digest_of_now(a, t, now, why);
+
+	if (o != OUTCOME_OK)
+		return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
+	*ret_dropped = approving_superseded(&a->seal, a->generation, stage, now);
+	return *ret_dropped ? approving_store(a, why) : OUTCOME_OK;
+}
+
+enum outcome settle_slots(const struct config *c, enum stage stage, size_t *ret_dropped, struct why *why)
+{
+	static struct approving a;
+	struct tpm *t = NULL;
+	CLEAN_FD lock = -1;
+	enum outcome o;
+
+	*ret_dropped = 0;
+	a.path = c->seal;
+	o = file_exists(AT_FDCWD, c->seal) ? asking_key(&a.generation, &a.request, why) : OUTCOME_ABSENT;
+	if (o != OUTCOME_OK)
+		return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
+	lock = approving_lock(c->seal);
+	if (lock < 0) {
+		why_set(why, WHY_ERRNO, errno, "lock", c->seal);
+		o = OUTCOME_BROKEN;
+	}
+	if (o == OUTCOME_OK)
+		o = approving_read(&a, why);
+	if (o == OUTCOME_OK && a.seal.slots > 1)
+		o = tpm_open(NULL, c->tpm_wait, &t, why);
+	if (o == OUTCOME_OK && t)
+		o = drop(&a, t, stage, ret_dropped, why);
+	tpm_close(&t);
+	secret_wipe(&a.request);
+	return o;
+}
