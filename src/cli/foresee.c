@@ -216,6 +216,23 @@ static void variable(struct foresight *f, const struct event *e)
 
 /* -- GRUB's files -------------------------------------------------------------------------------------- */
 
+/* By another configuration or environment GRUB runs other commands (PCR 8), and may read other files (9). */
+static bool steers(const char *path)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	size_t n = strlen(name);
+
+	return !strcmp(name, "grubenv") || (n > 4 && !strcmp(name + n - 4, ".cfg"));
+}
+
+static void steered(struct foresight *f, const struct event *e, const char *path)
+{
+	const struct event commands = { .pcr = 8, .number = e->number };
+
+	foresee_say(f, e, FORESEE_BLOCKED, "%s changed: which files GRUB will read by it is not known", path);
+	foresee_say(f, &commands, FORESEE_BLOCKED, "%s changed: which commands GRUB will run by it is not known", path);
+}
+
 static void grub_file(struct foresight *f, const struct event *e)
 {
 	CLEAN_FREE char *bytes = NULL;
@@ -228,6 +245,8 @@ static void grub_file(struct foresight *f, const struct event *e)
 	r = foresee_read(f, path, &bytes, &len);
 	if (r < 0 || !foresee_digest(f, bytes, len, false, digest)) {
 		foresee_say(f, e, FORESEE_BLOCKED, "%s: %s: GRUB read it in this boot", path, strerror(r < 0 ? -r : EIO));
+	} else if (!same_digest(f, e, digest) && steers(path)) {
+		steered(f, e, path);
 	} else if (!same_digest(f, e, digest)) {
 		foresee_say(f, e, FORESEE_CHANGED, "%s changed", path);
 		(void)foresee_change(f, CHANGE_DIGEST, e, digest, bank_size(f->alg));
@@ -238,7 +257,10 @@ static void grub_file(struct foresight *f, const struct event *e)
 
 static void look_at(struct foresight *f, const struct event *e, struct inside *in)
 {
-	if (!event_extends(e) || e->pcr >= EVENTLOG_PCRS || !(f->mask & UINT32_C(1) << e->pcr) || !event_digest(e, f->alg))
+	/* GRUB's files are looked at for its commands, too */
+	uint32_t of = e->pcr == 9 ? UINT32_C(3) << 8 : e->pcr < EVENTLOG_PCRS ? UINT32_C(1) << e->pcr : 0;
+
+	if (!event_extends(e) || !(f->mask & of) || !event_digest(e, f->alg))
 		return;
 	if (is_program(e))
 		program(f, e, in);

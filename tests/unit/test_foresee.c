@@ -1,0 +1,337 @@
+/* The next boot's PCRs, from a real machine's log and a tree of what it would boot: nothing changed, a variable, a boot
+ * program, a file of GRUB's, a file that is gone. And what counts as changed where there is no log. */
+#include "test.h"
+
+#include "eventlogs.h"
+
+#include "base/file.h"
+#include "cli/approving.h"
+#include "cli/esp.h"
+#include "cli/foresee.h"
+#include "core/efi.h"
+#include "crypto/crypto.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STUB "/usr/lib/systemd/boot/efi/linuxx64.efi.stub" /* an EFI program that is at hand: systemd-boot-efi */
+#define LOADER "esp/EFI/BOOT/BOOTX64.EFI"
+#define MASK(n) (UINT32_C(1) << (n))
+#define SEALED (MASK(0) | MASK(2) | MASK(4) | MASK(7))
+
+struct world {
+	char dir[64];
+	int root;
+	struct file log_file;
+	struct eventlog log;
+	struct pcr_values now;
+};
+
+static void make(const struct world *w, const char *path, const void *bytes, size_t len)
+{
+	char whole[512];
+	FILE *f;
+
+	(void)snprintf(whole, sizeof(whole), "%s/%s", w->dir, path);
+	for (char *p = whole + strlen(w->dir) + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+		*p = '\0';
+		(void)mkdir(whole, 0755);
+	}
+	f = fopen(whole, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void copy(const struct world *w, const char *from, const char *to)
+{
+	CLEAN_FREE char *bytes = NULL;
+	size_t len;
+
+	assert_int_equal(file_read(AT_FDCWD, from, 1 << 24, &bytes, &len), 0);
+	make(w, to, bytes, len);
+}
+
+/* As efivarfs shows them: attributes, then the data; one that is empty is not there. */
+static void make_variables(const struct world *w)
+{
+	struct event_cursor c;
+	struct event e;
+
+	event_begin(&c, &w->log);
+	while (event_next(&c, &e)) {
+		struct efi_variable v;
+		char guid[EFI_GUID_TEXT], path[512], bytes[8192] = "\7";
+
+		if (e.type != EV_EFI_VARIABLE_DRIVER_CONFIG || !efi_variable_parse(e.data, e.len, &v) || v.len == 0)
+			continue;
+		efi_guid_text(v.guid, guid);
+		(void)snprintf(path, sizeof(path), "sys/firmware/efi/efivars/%s-%s", v.name, guid);
+		assert_true(v.len + 4 <= sizeof(bytes));
+		memcpy(bytes + 4, v.data, v.len);
+		make(w, path, bytes, v.len + 4);
+	}
+}
+
+static void begin(struct world *w)
+{
+	static const char mounts[] = "/dev/vda / ext4 rw 0 0\n/dev/vdb1 /esp vfat rw 0 0\n";
+	struct eventlog_error error;
+
+	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/foresee-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	file_load("ovmf-grub.bin", &w->log_file);
+	assert_true(eventlog_open(w->log_file.bytes, w->log_file.len, &w->log, &error));
+	assert_true(eventlog_replay(&w->log, BANK_SHA256, digest_hash, NULL, &w->now, &error));
+	make(w, "proc/self/mounts", mounts, sizeof(mounts) - 1);
+	copy(w, STUB, LOADER);
+	make_variables(w);
+	w->root = open(w->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(w->root >= 0);
+}
+
+static void end(struct world *w)
+{
+	char command[96];
+
+	(void)close(w->root);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void look(const struct world *w, uint32_t mask, struct foresight *ret)
+{
+	struct eventlog_error error;
+
+	*ret = (struct foresight){ .root = w->root, .log = &w->log, .alg = BANK_SHA256, .mask = mask };
+	assert_true(foresee(ret, &error));
+}
+
+/* Extended by hand: one record of this PCR has another digest. */
+static void by_hand(const struct world *w, uint32_t pcr, unsigned number, const uint8_t digest[static 32], uint8_t ret[static 32])
+{
+	struct event_cursor c;
+	struct event e;
+
+	memset(ret, 0, 32);
+	event_begin(&c, &w->log);
+	while (event_next(&c, &e)) {
+		const struct part parts[] = { { ret, 32 }, { e.number == number ? digest : event_digest(&e, BANK_SHA256), 32 } };
+
+		if (e.pcr == pcr && event_extends(&e))
+			assert_true(digest_hash(NULL, BANK_SHA256, parts, 2, ret));
+	}
+}
+
+static void same(const struct world *w, const struct foresight *f, unsigned pcr)
+{
+	assert_memory_equal(f->prediction.values.value[pcr], w->now.value[pcr], 32);
+}
+
+static void test_program(void **state)
+{
+	static struct world w;
+	struct foresight f;
+	struct event e;
+	CLEAN_FREE char *bytes = NULL;
+	uint8_t digest[BANK_DIGEST_MAX], want[32];
+	size_t len;
+
+	(void)state;
+	begin(&w);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, 0);
+	same(&w, &f, 0);
+	same(&w, &f, 2);
+	same(&w, &f, 7);
+	assert_true(predict_find_image(&w.log, "/EFI/BOOT/BOOTX64.EFI", 0, &e));
+	assert_int_equal(foresee_read(&f, "/EFI/BOOT/BOOTX64.EFI", &bytes, &len), 0);
+	assert_true(foresee_digest(&f, bytes, len, true, digest));
+	by_hand(&w, 4, e.number, digest, want);
+	assert_memory_equal(f.prediction.values.value[4], want, 32);
+	assert_memory_not_equal(want, w.now.value[4], 32);
+	assert_int_equal(f.said_count, 1);
+	assert_non_null(strstr(f.said[0].words, "BOOTX64.EFI changed"));
+	foresee_end(&f);
+	end(&w);
+}
+
+static void test_gone(void **state)
+{
+	static struct world w;
+	struct foresight f;
+	char path[128];
+
+	(void)state;
+	begin(&w);
+	make(&w, LOADER, "no program", 10);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(4));
+	foresee_end(&f);
+	(void)snprintf(path, sizeof(path), "%s/" LOADER, w.dir);
+	assert_int_equal(unlink(path), 0);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(4));
+	foresee_end(&f);
+	end(&w);
+}
+
+static void test_variable(void **state)
+{
+	static struct world w;
+	static struct file v;
+	struct foresight f;
+	struct event e;
+	struct efi_variable old;
+	char guid[EFI_GUID_TEXT], path[512];
+	uint8_t digest[32], want[32];
+	struct part part = { v.bytes, 0 };
+
+	(void)state;
+	begin(&w);
+	assert_true(predict_find_variable(&w.log, 7, "SecureBoot", 0, &e) && efi_variable_parse(e.data, e.len, &old));
+	efi_guid_text(old.guid, guid);
+	(void)snprintf(path, sizeof(path), "sys/firmware/efi/efivars/SecureBoot-%s", guid);
+	make(&w, path, "\6\0\0\0\1", 5);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, 0);
+	/* the record with its last byte, which is the data, another */
+	put(&v, e.data, e.len);
+	assert_int_equal(old.len, 1);
+	v.bytes[v.len - 1] = 1;
+	part.len = v.len;
+	assert_true(digest_hash(NULL, BANK_SHA256, &part, 1, digest));
+	by_hand(&w, 7, e.number, digest, want);
+	assert_memory_equal(f.prediction.values.value[7], want, 32);
+	assert_memory_not_equal(want, w.now.value[7], 32);
+	foresee_end(&f);
+	end(&w);
+}
+
+static void test_grub(void **state)
+{
+	static const char kernel[] = "boot/vmlinuz-6.12.117+deb12-amd64", initrd[] = "boot/initrd.img-6.12.117+deb12-amd64";
+	static struct world w;
+	struct foresight f;
+
+	(void)state;
+	begin(&w);
+	copy(&w, EVENTLOGS "ovmf-grub.cfg", "boot/grub/grub.cfg");
+	look(&w, MASK(9), &f);
+	assert_int_equal(f.blocked & MASK(9), MASK(9)); /* neither kernel nor initramfs is there */
+	foresee_end(&f);
+	make(&w, kernel, "another kernel", 14);
+	make(&w, initrd, "another initramfs", 17);
+	look(&w, MASK(8) | MASK(9), &f);
+	assert_int_equal(f.blocked & (MASK(8) | MASK(9)), 0);
+	same(&w, &f, 8);
+	assert_memory_not_equal(f.prediction.values.value[9], w.now.value[9], 32);
+	assert_int_equal(f.count, 2);
+	foresee_end(&f);
+	copy(&w, EVENTLOGS "ovmf-grub-next.cfg", "boot/grub/grub.cfg");
+	look(&w, MASK(8), &f); /* what GRUB will do by it is not known */
+	assert_int_equal(f.blocked & MASK(8), MASK(8));
+	foresee_end(&f);
+	look(&w, MASK(9), &f);
+	assert_int_equal(f.blocked & MASK(9), MASK(9));
+	foresee_end(&f);
+	end(&w);
+}
+
+/* -- without a log ---------------------------------------------------------------------------------- */
+
+static void set_boot_time(const struct world *w, long long t)
+{
+	char text[96];
+
+	make(w, "proc/stat", text, (size_t)snprintf(text, sizeof(text), "cpu 1 2\nbtime %lld\nprocesses 5\n", t));
+}
+
+static void test_esp(void **state)
+{
+	static struct world w;
+	char words[256];
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_UNKNOWN); /* no time */
+	set_boot_time(&w, time(NULL) + 3600);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_SAME);
+	set_boot_time(&w, time(NULL) - 3600);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_CHANGED);
+	assert_string_equal(words, "/esp/EFI/BOOT/BOOTX64.EFI");
+	make(&w, "proc/self/mounts", "/dev/vda / ext4 rw 0 0\n", 23);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_UNKNOWN); /* no system partition */
+	make(&w, "boot/grub/i386-pc/core.img", "grub", 4);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_CHANGED);
+	set_boot_time(&w, time(NULL) + 3600);
+	assert_int_equal(esp_changed(w.root, words, sizeof(words)), ESP_SAME);
+	end(&w);
+}
+
+/* -- what a good boot drops ----------------------------------------------------------------------------- */
+
+struct row {
+	uint64_t generation;
+	enum stage stage;
+	char values; /* 'o' before the update, 'n' of now, 'l' later ones */
+	bool approved, once, stays;
+};
+
+static void drops(const struct row *rows, size_t count)
+{
+	static struct seal s;
+	uint8_t now[32];
+	size_t left = 0;
+
+	memset(now, 'n', sizeof(now));
+	s.slots = count;
+	for (size_t i = 0; i < count; i++) {
+		struct seal_slot *x = &s.slot[i];
+
+		*x = (struct seal_slot){ .stage = rows[i].stage, .once = rows[i].once };
+		x->object.generation = rows[i].generation;
+		x->object.pcr_digest_len = 32;
+		memset(x->object.pcr_digest, rows[i].values, 32);
+		x->object.approval.signature_len = rows[i].approved ? 70 : 0;
+		x->object.counter = (uint32_t)i; /* to know it again */
+	}
+	(void)approving_superseded(&s, 7, STAGE_ENFORCE, now);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].stays) {
+			assert_true(left < s.slots);
+			assert_int_equal(s.slot[left++].object.counter, i);
+		}
+	assert_int_equal(s.slots, left);
+}
+
+static void test_superseded(void **state)
+{
+	(void)state;
+	/* the update that was foreseen came: what was before goes, what is foreseen since stays */
+	drops((const struct row[]){ { 7, STAGE_UNSET, 'o', 0, 0, 0 }, { 7, STAGE_UNSET, 'n', 1, 0, 1 }, { 7, STAGE_UNSET, 'l', 1, 0, 1 } }, 3);
+	/* it was not booted yet */
+	drops((const struct row[]){ { 7, STAGE_UNSET, 'n', 0, 0, 1 }, { 7, STAGE_UNSET, 'l', 1, 0, 1 } }, 2);
+	/* none of them was used: nothing is known */
+	drops((const struct row[]){ { 7, STAGE_UNSET, 'o', 0, 0, 1 }, { 7, STAGE_UNSET, 'l', 1, 0, 1 } }, 2);
+	/* a second kernel's slot that somebody added by hand is no update */
+	drops((const struct row[]){ { 7, STAGE_ENFORCE, 'o', 0, 0, 1 }, { 7, STAGE_ENFORCE, 'n', 0, 0, 1 } }, 2);
+	/* other stages' and permits stay; another generation's are dead */
+	drops((const struct row[]){ { 7, STAGE_AUDIT, 'o', 0, 0, 1 }, { 7, STAGE_FIX, 'o', 0, 1, 1 }, { 6, STAGE_ENFORCE, 'o', 0, 0, 0 },
+	                            { 7, STAGE_ENFORCE, 'o', 0, 0, 0 }, { 7, STAGE_ENFORCE, 'n', 1, 0, 1 } }, 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable),
+		cmocka_unit_test(test_grub), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
