@@ -122,10 +122,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 
 TPM_WRAP_test_tpm = -Wl,--wrap=Esys_Unseal
 TPM_WRAP_test_slots = -Wl,--wrap=Tss2_TctiLdr_Initialize
+UNIT_OBJ_test_updates = $(BUILD)/san/cli/approving.o
+$(BUILD)/tpm/test_updates: $(UNIT_OBJ_test_updates)
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJ) $(TPM_WRAP_$*) -lcmocka $(GATE_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) $(SAN) -MMD -MP -MF $@.d -o $@ $< $(UNIT_OBJ_$*) $(SAN_OBJ) $(TPM_WRAP_$*) -lcmocka $(GATE_LIBS)
 
 FUZZ_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJ = $(foreach r,core base crypto,$(patsubst src/%.c,$(BUILD)/fuzzobj/%.o,$(call src_of,$(r))))
