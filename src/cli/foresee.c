@@ -15,6 +15,7 @@
 #define FILE_MAX (1u << 30)
 #define VARIABLE_MAX (1u << 20)
 #define EFIVARS "/sys/firmware/efi/efivars/"
+#define ALWAYS_THERE EFIVARS "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c" /* UEFI, 3.3: wherever PCR 7 is measured */
 
 /* -- what is found ------------------------------------------------------------------------------ */
 
@@ -201,6 +202,11 @@ static void variable(struct foresight *f, const struct event *e)
 	efi_guid_text(v.guid, guid);
 	(void)snprintf(path, sizeof(path), EFIVARS "%s-%s", v.name, guid); /* both are bounded */
 	r = file_read(f->root, path, VARIABLE_MAX, &bytes, &len);
+	/* one that is not there is empty; but not because nobody mounted them */
+	if (r == -ENOENT && !file_exists(f->root, ALWAYS_THERE)) {
+		foresee_say(f, e, FORESEE_BLOCKED, "%s: efivarfs is not mounted there", v.name);
+		return;
+	}
 	if (r == 0 && len >= 4) {
 		data = bytes + 4; /* behind the attributes: efivarfs(5) */
 		len -= 4;

@@ -210,6 +210,12 @@ static void test_variable(void **state)
 	assert_memory_equal(f.prediction.values.value[7], want, 32);
 	assert_memory_not_equal(want, w.now.value[7], 32);
 	foresee_end(&f);
+	/* nobody mounted efivarfs: nothing is known of them */
+	(void)snprintf(path, sizeof(path), "rm -rf %s/sys", w.dir);
+	assert_int_equal(system(path), 0);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(7));
+	foresee_end(&f);
 	end(&w);
 }
 

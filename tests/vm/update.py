@@ -1,0 +1,83 @@
+"""An update of what the machine boots, foreseen: 'imagate reseal --next' before the reboot, and no hand after it."""
+
+import os
+import re
+
+import machine as m
+from box import Box
+from gate import ENFORCE, KERNEL_STATE, check, grub, record, went_on
+from golden import conf, lsm_for
+from recovery import recover
+
+PCRS = 'echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"\n'
+SLOTS = 'echo "slots=$(grep -c ^Slot: /etc/imagate/seal.pem)"\n'
+RESEAL = """
+imagate reseal --next >/run/%(n)s 2>&1; echo "%(n)s-rc=$?"
+echo "--- %(n)s"; cat /run/%(n)s; echo "--- end"
+"""
+MOUNT = """
+modprobe vfat; mkdir -p /boot/efi; mount /dev/nvme0n1 /boot/efi; echo "mount-rc=$?"
+mountpoint -q /sys/firmware/efi/efivars || mount -t efivarfs efivarfs /sys/firmware/efi/efivars; echo "efivars-rc=$?"
+"""
+UPDATE = """
+head -c %d /dev/vdc >/boot/efi/EFI/BOOT/BOOTX64.EFI; sync; echo "update-rc=$?"
+"""
+
+
+class UpdateBox(Box):
+    """The golden machine behind OVMF and a GRUB on an ESP that stays: what the guest writes there is what is booted next."""
+
+    def __init__(self, kernel, work):
+        super().__init__(kernel, work, conf(recovery="ask = yes"))
+        vm = m.Machine(kernel, ENFORCE + " " + lsm_for(kernel),
+                       overlay={"etc/imagate/imagate.conf": self.config, "etc/imagate/seal.pem": self.seal})
+        self.args = grub("first")(vm, work)
+        other = os.path.join(work, os.path.basename(work) + "-second")
+        os.mkdir(other)
+        grub("second")(vm, other)
+        self.loader = os.path.join(other, "grub.efi")
+        self.size = os.path.getsize(self.loader)
+        m.sh("truncate", "-s", "%512", self.loader)
+
+    def boot(self, script, **kw):
+        # GRUB leaves its last line on the agent's console unfinished
+        return m.Machine(self.kernel, disk=self.disk, tpm=self.tpm, script="echo\n" + script + PCRS, keep=True, timeout=400,
+                         firmware=lambda vm, work: self.args, disks=[self.loader], **kw).run()
+
+
+def pcrs(r):
+    """{(bank, number): value}, as the kernel reads them from the TPM, of those that the system itself does not extend."""
+    found = {(bank, int(n)): v for bank, n, v in re.findall(r"pcr-(\w+)/(\d+):([0-9A-F]+)", r.block("pcrs")) if int(n) < 10}
+    check(r, found, "the kernel shows no PCRs")
+    return found
+
+
+def no_hand(r, text):
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["authority"] == "none" and record(r)["step.unseal"] == "ok", text)
+
+
+def loader(kernel, work):
+    """OVMF and GRUB: another GRUB is foreseen, and booted with the key by itself; the good boot drops what it replaced"""
+    box = UpdateBox(kernel, work)
+    r = box.boot(KERNEL_STATE + recover(box), answers=[("recovery key:", box.recovery + "\n")])
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    r = box.boot(KERNEL_STATE + MOUNT + RESEAL % {"n": "idle"} + UPDATE % box.size + RESEAL % {"n": "next"} + RESEAL % {"n": "again"} + SLOTS +
+                 "umount /boot/efi\n")
+    no_hand(r, "what was sealed to gets no key")
+    check(r, r.value("mount-rc") == "0" and r.value("efivars-rc") == "0" and r.value("update-rc") == "0", "the ESP could not be written")
+    check(r, r.value("idle-rc") == "0" and "nothing to do: the next boot has the PCRs of this one" in r.block("idle"), "nothing had changed")
+    check(r, r.value("next-rc") == "0" and "PCR 4: /EFI/BOOT/BOOTX64.EFI changed" in r.block("next"), "not foreseen")
+    check(r, r.value("again-rc") == "0" and "opens for these values already" in r.block("again"), "twice is not once")
+    check(r, r.value("slots") == "2", "not one slot more")
+    before = pcrs(r)
+    r = box.boot(KERNEL_STATE + 'imagate bless; echo "bless-rc=$?"\n' + SLOTS)
+    no_hand(r, "the update that was foreseen gets no key")
+    after = pcrs(r)
+    check(r, {n for k, n in before if before[k, n] != after[k, n]} == {4}, "another GRUB moves other PCRs than 4, or none")
+    check(r, r.value("bless-rc") == "0" and r.value("slots") == "1", "what was replaced is still in the seal")
+    return r
+
+
+NEW = ("6.12.",)
+CASES = [("update-grub", loader, NEW)]
