@@ -1,4 +1,5 @@
-/* imagate reseal --next: what this machine will boot next is on its disk already; the key's seal learns its PCR values now. */
+/* imagate reseal: what this machine will boot next is on its disk already, and the key's seal learns its PCR values now; or, where
+ * nobody can know them (firmware), it does without them once. */
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
@@ -19,12 +20,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
+
+/* Firmware resets by itself while it updates itself. It is one boot all the same: whoever uses the slot counts up. */
+#define RESETS 3
 
 struct resealing {
 	const struct verb *verb;
 	const char *tcti;
-	bool next, dry_run;
+	bool next, suspend, dry_run;
 	struct approving a;
 	struct pcr_selection pcrs;            /* of the slot that was used */
 	uint8_t now[EVENTLOG_PCRS * BANK_DIGEST_MAX];
@@ -177,6 +182,37 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 	return approve(r, t, base, values, len);
 }
 
+/* No PCRs: for the next boot, whatever it is, as the same command line, root and floor. */
+static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *base)
+{
+	struct seal_slot like = *base;
+	struct why why = { 0 };
+	uint32_t resets = 0;
+	uint8_t now[32];
+	enum outcome o = tpm_resets(t, &resets, &why);
+
+	like.values = (struct seal_values){ 0 };
+	like.object.pcrs.mask = 0;
+	like.object.pcr_digest_len = 0;
+	like.object.resets = resets + RESETS;
+	if (o == OUTCOME_OK)
+		o = digest_of(r->now, r->now_len, now, &why);
+	if (o == OUTCOME_OK && !r->dry_run)
+		o = approving_add(&r->a, t, base, &like, now, &why);
+	if (o == OUTCOME_OK && !r->dry_run)
+		o = approving_store(&r->a, &why);
+	if (o != OUTCOME_OK && o != OUTCOME_BLOCKED)
+		return sealing_failed("the seal is as it was", &why);
+	if (r->dry_run) {
+		(void)puts("dry run: the seal is as it was");
+		return IMAGATE_OK;
+	}
+	(void)sd_journal_print(4, "imagate: root has suspended the PCRs for one boot: it gets the key whatever was measured");
+	(void)printf("%s: the next boot gets the key whatever is measured; it binds the key to what it was. Reboot now: until then, who has "
+	             "this disk and this machine\ncan use it. Without a reboot it ends after %u resets.\n", r->a.path, RESETS);
+	return IMAGATE_OK;
+}
+
 static int with_tpm(struct resealing *r, struct tpm *t)
 {
 	const struct pcr_wish wish = { .verb = r->verb, .pcrs = { 0 } };
@@ -191,6 +227,8 @@ static int with_tpm(struct resealing *r, struct tpm *t)
 	r->pcrs = base->object.pcrs;
 	if (tpm_pcr_read(t, &r->pcrs, r->now, sizeof(r->now), &r->now_len, &why) != OUTCOME_OK)
 		return sealing_failed("the seal is as it was", &why);
+	if (r->suspend)
+		return suspend(r, t, base);
 	if (access(PCR_LOG, F_OK) < 0)
 		return without_log(r, root);
 	code = pcr_log_read(&wish, NULL, &r->log);
@@ -207,7 +245,7 @@ static int with_tpm(struct resealing *r, struct tpm *t)
 	return code;
 }
 
-static int reseal_next(struct resealing *r)
+static int reseal(struct resealing *r)
 {
 	static struct config c;
 	struct tpm *t = NULL;
@@ -235,7 +273,7 @@ static int reseal_next(struct resealing *r)
 static int run(const struct verb *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "next", no_argument, NULL, 'n' }, { "dry-run", no_argument, NULL, 'd' }, { "tcti", required_argument, NULL, 't' },
+		{ "next", no_argument, NULL, 'n' }, { "suspend-once", no_argument, NULL, 's' }, { "dry-run", no_argument, NULL, 'd' }, { "tcti", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	static struct resealing r;
@@ -245,6 +283,7 @@ static int run(const struct verb *self, int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		switch (c) {
 		case 'n': r.next = true; break;
+		case 's': r.suspend = true; break;
 		case 'd': r.dry_run = true; break;
 		case 't': r.tcti = optarg; break;
 		case 'h': return verb_help(self);
@@ -253,9 +292,9 @@ static int run(const struct verb *self, int argc, char **argv)
 	}
 	if (optind < argc)
 		return verb_extra(self, argv[optind]);
-	if (!r.next)
+	if (r.next == r.suspend)
 		return verb_usage(self);
-	code = reseal_next(&r);
+	code = reseal(&r);
 	secret_wipe(&r.a.request);
 	return code;
 }
@@ -263,11 +302,13 @@ static int run(const struct verb *self, int argc, char **argv)
 const struct verb verb_reseal = {
 	.name = "reseal",
 	.summary = "seal to what the next boot will be",
-	.help = "usage: imagate reseal --next [--dry-run] [--tcti TCTI]\n"
+	.help = "usage: imagate reseal --next|--suspend-once [--dry-run] [--tcti TCTI]\n"
 	        "After an update, before the reboot, from the running, verified system: reads what will be booted (EFI\n"
 	        "programs, Secure Boot's variables, GRUB's files where the seal covers them), computes the PCR values that\n"
 	        "follow, and lets the seal open for these, too. The key itself is not touched and stays out of reach, and\n"
 	        "the floor stays where it is. What was booted now still gets the key. The hooks of packages call it.\n"
+	        "--suspend-once, for what nobody can predict (firmware): the next boot gets the key whatever is measured, and\n"
+	        "binds it to what it was; command line, root and floor count as ever. It works once, and is in the journal.\n"
 	        "Exit status: 0 done, or nothing to do; 1 it cannot be predicted or the seal does not allow it: have the\n"
 	        "recovery key at hand for the next boot; 2 usage; 3 failed, and the seal is as it was.\n",
 	.run = run,

@@ -195,6 +195,8 @@ void tell_console(const struct boot *b)
 		say_cmdline(b);
 	say_hazard_line(b);
 	say_ratchet(b);
+	if (b->used.object.resets)
+		log_warning("the PCRs did not count in this boot: 'imagate reseal --suspend-once' allowed it, once");
 	if (grave || b->preflight.bad) {
 		say_whys(b, grave);
 		say_bad_files(b, grave);

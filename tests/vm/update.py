@@ -7,7 +7,7 @@ import machine as m
 from box import Box
 from gate import ENFORCE, KERNEL_STATE, check, grub, record, went_on
 from golden import conf, lsm_for
-from recovery import recover
+from recovery import moved, recover
 
 PCRS = 'echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"\n'
 SLOTS = 'echo "slots=$(grep -c ^Slot: /etc/imagate/seal.pem)"\n'
@@ -79,5 +79,22 @@ def loader(kernel, work):
     return r
 
 
+def suspended(kernel, work):
+    """suspend-once: another firmware state gets the key in the next boot, says so, and is what is sealed to from then on"""
+    box = Box(kernel, work, conf())
+    r = box.boot(KERNEL_STATE + 'imagate reseal --suspend-once >/run/s 2>&1; echo "suspend-rc=$?"\n' + SLOTS +
+                 "journalctl -q -b | grep -c 'suspended the PCRs' | sed s/^/logged=/\n")
+    check(r, r.value("suspend-rc") == "0" and r.value("slots") == "2", "it was not suspended")
+    check(r, r.value("logged") == "1", "the journal does not say who")
+    r = box.boot(files=moved(), script=KERNEL_STATE + SLOTS)
+    no_hand(r, "the PCRs were not suspended")
+    check(r, "the PCRs did not count in this boot" in r.console, "the console does not say so")
+    generation = int(record(r)["generation"])
+    r = box.boot(files=moved(), script=KERNEL_STATE)
+    no_hand(r, "it was not sealed to what the boot was")
+    check(r, "the PCRs did not count in this boot" not in r.console and int(record(r)["generation"]) == generation, "it was suspended once more")
+    return r
+
+
 NEW = ("6.12.",)
-CASES = [("update-grub", loader, NEW)]
+CASES = [("update-grub", loader, NEW), ("update-suspended", suspended, NEW)]
