@@ -51,7 +51,7 @@ help:
 	@echo 'make install      into DESTDIR and PREFIX (default /usr)'
 	@echo 'make demo         build everything, then show it at work in a virtual machine'
 	@echo 'make check        all tests that CI runs; ends with "N passed, N failed"'
-	@echo 'make check-unit   unit tests under ASan/UBSan, structure tests, software TPM tests'
+	@echo 'make check-unit   unit tests under ASan/UBSan, structure, software TPM and token tests'
 	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
 	@echo 'make check-hooks  the hooks under the real dpkg, apt, dracut, kernel-install and rpm'
 	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
@@ -188,12 +188,12 @@ install: all
 	  units/rescue.conf $(DESTDIR)$(DRACUTDIR)
 	install -D -m 0644 units/imagate-bless.service $(DESTDIR)$(UNITDIR)/imagate-bless.service
 	install -m 0644 units/imagate-watch.service units/imagate-evidence.service units/imagate-label.service \
-	  units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
+	  units/imagate-prewarm.service units/imagate-trial.timer units/imagate-trial.service $(DESTDIR)$(UNITDIR)
 	install -m 0644 units/imagate-boot.path units/imagate-boot.service $(DESTDIR)$(UNITDIR)
 	install -m 0755 hooks/hook $(DESTDIR)$(LIBEXEC)/hook
 	install -D -m 0644 hooks/dpkg.cfg $(DESTDIR)$(SYSCONFDIR)/dpkg/dpkg.cfg.d/imagate
-	install -D -m 0755 hooks/kernel.d $(DESTDIR)$(SYSCONFDIR)/kernel/postinst.d/zzz-imagate
-	install -D -m 0755 hooks/kernel.d $(DESTDIR)$(SYSCONFDIR)/kernel/postrm.d/zzz-imagate
+	install -D -m 0755 hooks/kernel-hook $(DESTDIR)$(SYSCONFDIR)/kernel/postinst.d/zzz-imagate
+	install -D -m 0755 hooks/kernel-hook $(DESTDIR)$(SYSCONFDIR)/kernel/postrm.d/zzz-imagate
 	install -D -m 0755 hooks/95-imagate.install $(DESTDIR)$(PREFIX)/lib/kernel/install.d/95-imagate.install
 	install -m 0644 hooks/imagate-hooks.spec $(DESTDIR)$(SHARE)/imagate/imagate-hooks.spec
 	install -D -m 0755 units/01_imagate $(DESTDIR)$(SYSCONFDIR)/grub.d/01_imagate

@@ -20,7 +20,7 @@ static void print_json(struct json_object *o)
 static void reason(const struct catalogues_item *i, char *ret, size_t size)
 {
 	*ret = '\0';
-	if (i->state == CATALOGUE_BAD)
+	if (i->state != CATALOGUE_ACTIVE)
 		why_format(&i->why, ret, size);
 }
 
@@ -71,6 +71,8 @@ static void list_text(const struct catalogues *c)
 		else
 			(void)printf("%-10s  %s: %s, epoch %u, %zu files\n", catalogue_state_name(it->state), it->file, it->name, it->epoch,
 			             it->entries);
+		if (it->state == CATALOGUE_REVOKED || it->state == CATALOGUE_SUPERSEDED)
+			(void)printf("%10s  %s\n", "", it->why.detail);
 	}
 	if (epoch)
 		(void)printf("revoked: list of epoch %u, with %zu single contents\n", epoch, digests);

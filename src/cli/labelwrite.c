@@ -79,6 +79,7 @@ static int open_catalogues(const struct labelwrite_wish *w, struct tools *t)
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	static struct config c;
 	struct why why = { 0 };
+	enum outcome o;
 
 	if (!w->from_catalogue)
 		return IMAGATE_OK;
@@ -86,10 +87,11 @@ static int open_catalogues(const struct labelwrite_wish *w, struct tools *t)
 		log_error("--from-catalogue goes with sha256, which catalogues are made of");
 		return IMAGATE_USAGE;
 	}
-	if (ini_config_load(AT_FDCWD, w->judging.config, &c, &why) != OUTCOME_OK ||
-	    trusted_catalogues(root, root, &c, &t->catalogues, &why) != OUTCOME_OK)
+	if (ini_config_load(AT_FDCWD, w->judging.config, &c, &why) != OUTCOME_OK)
 		return said(&why, IMAGATE_USAGE);
-	return IMAGATE_OK;
+	o = trusted_catalogues(root, root, &c, &t->catalogues, &why);
+	trusted_warn(t->catalogues);
+	return o == OUTCOME_OK ? IMAGATE_OK : said(&why, IMAGATE_USAGE);
 }
 
 /* A label over an fs-verity digest is only good where a rule asks for it: else the kernel denies the file. */

@@ -29,9 +29,17 @@ static bool key_would_be_used(const struct boot *b)
 	return d.use_key && d.verdict != VERDICT_STOP && e.key.authority == AUTHORITY_NONE && b->master.len;
 }
 
+struct asked {
+	const struct catalogues *catalogues;
+	bool revoked; /* the content that was asked about last */
+};
+
 static bool proven(const char *path, const uint8_t *digest, size_t len, void *arg)
 {
-	return len == 32 && catalogue_proves(arg, path, digest) == OUTCOME_OK;
+	struct asked *p = arg;
+
+	p->revoked = len == 32 && catalogue_proves_content(p->catalogues, digest) == OUTCOME_REFUSED;
+	return len == 32 && catalogue_proves(p->catalogues, path, digest) == OUTCOME_OK;
 }
 
 static void said(const struct why *why, const char *doing)
@@ -44,12 +52,13 @@ static void said(const struct why *why, const char *doing)
 
 static unsigned heal_files(struct boot *b, int root, const struct maker *maker, struct catalogues *c)
 {
+	struct asked asked = { c, false };
 	unsigned healed = 0;
 
 	for (size_t i = 0; i < b->preflight.count; i++) {
 		const struct preflight_file *f = &b->preflight.file[i];
 		struct labeller l = { .about = &b->examine, .makers = maker, .threads = 1, .start = f->path, .all = true,
-			.proven = proven, .proven_arg = c };
+			.proven = proven, .proven_arg = &asked };
 		struct why why = { 0 };
 
 		if (label_state_good(f->state) || f->state == LABEL_STATE_NO_FILE)
@@ -59,7 +68,7 @@ static unsigned heal_files(struct boot *b, int root, const struct maker *maker, 
 		else if (l.labelled)
 			log_warning("healed: %s (%s): a catalogue proves its content", f->path, label_state_name(f->state));
 		else if (l.unproven)
-			log_warning("not healed: %s: no catalogue proves its content", f->path);
+			log_warning("not healed: %s: %s", f->path, asked.revoked ? "this content is revoked" : "no catalogue proves its content");
 		healed += l.labelled > 0;
 		labeller_free(&l);
 	}
@@ -104,7 +113,8 @@ bool heal(struct boot *b, int root)
 	if (trusted_catalogues(root, b->root, &b->config, &c, &why) == OUTCOME_OK)
 		healed = heal_with(b, root, c);
 	else
-		said(&why, "heal");
+		said(&why, "nothing is healed");
+	trusted_warn(c);
 	catalogues_free(&c);
 	b->record.healed += healed;
 	return healed;

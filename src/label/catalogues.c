@@ -138,6 +138,18 @@ static void describe(struct catalogues_item *item)
 	item->bytes = item->loaded.text_size + (2 * k->count + k->memory.heads) * sizeof(uint32_t);
 }
 
+/* Some words with a number: catalogues are few. */
+static void no_longer(struct catalogues_item *item, enum catalogue_state state, const char *words, unsigned epoch)
+{
+	char text[WHY_DETAIL_LEN];
+
+	item->state = state;
+	catalogue_file_free(&item->loaded);
+	(void)snprintf(text, sizeof(text), "%s, epoch %u: %s %u", item->name, item->epoch, words, epoch); /* cut is fine */
+	why_set(&item->why, WHY_TEXT, 0, catalogue_state_name(state), item->file);
+	why_detail(&item->why, text);
+}
+
 static void supersede(struct catalogues *c, struct catalogues_item *new)
 {
 	for (size_t i = 0; i < c->count; i++) {
@@ -146,8 +158,7 @@ static void supersede(struct catalogues *c, struct catalogues_item *new)
 
 		if (old == new || old->state != CATALOGUE_ACTIVE || strcmp(old->name, new->name))
 			continue;
-		lower->state = CATALOGUE_SUPERSEDED;
-		catalogue_file_free(&lower->loaded);
+		no_longer(lower, CATALOGUE_SUPERSEDED, "there is one of epoch", lower == old ? new->epoch : old->epoch);
 		return; /* one of a name is active */
 	}
 }
@@ -156,15 +167,16 @@ static void load_one(const struct catalogues_about *a, const char *file, struct 
 {
 	struct catalogues_item *item = &c->item[c->count++];
 	char path[PATH_MAX];
+	unsigned lowest;
 
 	(void)snprintf(item->file, sizeof(item->file), "%s", file); /* a name: it fits */
 	(void)snprintf(path, sizeof(path), "%s/%s", a->dir, file);
 	if (catalogue_file_load(a->root, path, a->verifier, &item->loaded, &item->why) != OUTCOME_OK)
 		return;
 	describe(item);
-	if (c->revoked_text && item->epoch < revoked_lowest(&c->revoked, item->name, strlen(item->name))) {
-		item->state = CATALOGUE_REVOKED;
-		catalogue_file_free(&item->loaded);
+	lowest = c->revoked_text ? revoked_lowest(&c->revoked, item->name, strlen(item->name)) : 0;
+	if (item->epoch < lowest) {
+		no_longer(item, CATALOGUE_REVOKED, "the revocation list takes none below", lowest);
 		return;
 	}
 	item->state = CATALOGUE_ACTIVE;

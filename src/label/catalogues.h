@@ -58,7 +58,7 @@ struct catalogues_item {
 	unsigned epoch;
 	size_t entries, bytes;   /* bytes: memory, text and all */
 	enum catalogue_state state;
-	struct why why;          /* where it is bad */
+	struct why why;          /* where it is not active */
 	struct catalogue_file loaded; /* where it is active */
 };
 size_t catalogues_count(const struct catalogues *c);

@@ -50,6 +50,7 @@ struct job {
 	bool enabled;          /* has it */
 	bool by_verity;        /* its label is over that digest, not over the content */
 	bool labels;
+	struct xattr ima_was;
 	bool changed;
 };
 
@@ -97,6 +98,7 @@ static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *dig
 		return OUTCOME_BROKEN;
 	}
 	is.len = (size_t)n;
+	j->ima_was = is;
 	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == type && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
 	                        : j->by_verity || (is.len && is.p[0] == type)) {
 		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more; of fs-verity there are no others */
@@ -191,6 +193,15 @@ static int set(const struct job *j, const char *name, const struct xattr *x)
 	return fsetxattr(j->fd, name, x->p, x->len, 0) < 0 ? errno : 0;
 }
 
+/* One without the other may be worse than both as they were. */
+static void take_back(const struct job *j)
+{
+	if (j->ima_was.len)
+		(void)set(j, "security.ima", &j->ima_was); /* it is reported in any case */
+	else
+		(void)fremovexattr(j->fd, "security.ima");
+}
+
 /* Where EVM is on, a file without any label may get its portable signature first, and then what that is over. */
 static int write_labels(const struct job *j, bool ima, bool evm)
 {
@@ -200,6 +211,8 @@ static int write_labels(const struct job *j, bool ima, bool evm)
 	if (evm && (error == 0 || evm_first)) {
 		int e = set(j, "security.evm", &j->evm);
 
+		if (e && ima && error == 0)
+			take_back(j);
 		if (e)
 			return e;
 	}

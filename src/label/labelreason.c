@@ -15,7 +15,7 @@ const char *label_reason(int fd, int error)
 		return "the kernel does not let the label be changed: EVM is on, and this file's is not valid (label it in the fix stage)";
 	case EROFS: return "read-only file system";
 	case ENOSPC:
-	case EDQUOT: return "no room for the label: the disk is full";
+	case EDQUOT: return "no room for the label: the disk is full (make room, and run it again: it goes on where it was)";
 	case EACCES: return "the kernel refuses this label: a hash algorithm that it does not have, or that its policy forbids";
 	case EOPNOTSUPP: return "the file system takes no labels";
 	case E2BIG: return "the file system takes no labels of this size";

@@ -173,7 +173,7 @@ class Result:
 
 class Machine:
     """kernel: its release. disk: raw or qcow2 file, copied on write unless keep. disks: more of them,
-    raw, changed in place: /dev/vdc and on. overlay: files appended to the initramfs. tpm: state
+    raw, changed in place: /dev/vdc and on; a pair (disk, log) has every write to it logged, see diskwrites.py. overlay: files appended to the initramfs. tpm: state
     directory (changed in place) or None. script: for the agent, in the host system or, where the
     boot stops, in the initramfs."""
 
@@ -237,8 +237,13 @@ class Machine:
         args += ["-drive", "file=%s,format=raw,if=none,id=script,readonly=on" % script,
                  "-device", "virtio-blk-pci,drive=script"]
         for i, path in enumerate(self.disks):
-            args += ["-drive", "file=%s,format=raw,if=none,id=more%d,cache=unsafe,discard=unmap" % (path, i),
-                     "-device", "virtio-blk-pci,drive=more%d" % i]
+            if isinstance(path, tuple):
+                for node, name in zip(("data", "log"), path):
+                    args += ["-blockdev", "driver=file,node-name=%s%d,filename=%s" % (node, i, name)]
+                args += ["-blockdev", "driver=blklogwrites,node-name=more%d,file=data%d,log=log%d" % (i, i, i)]
+            else:
+                args += ["-drive", "file=%s,format=raw,if=none,id=more%d,cache=unsafe,discard=unmap" % (path, i)]
+            args += ["-device", "virtio-blk-pci,drive=more%d" % i]
         return args
 
     def _start_tpm(self, work):
