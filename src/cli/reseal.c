@@ -11,6 +11,7 @@
 #include "cli/pcr.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
+#include "core/cmdline.h"
 #include "crypto/crypto.h"
 #include "gate/boot.h"
 #include "tpm/tpm.h"
@@ -28,7 +29,7 @@
 
 struct resealing {
 	const struct verb *verb;
-	const char *tcti;
+	const char *tcti, *words;
 	bool next, suspend, dry_run;
 	struct approving a;
 	struct pcr_selection pcrs;            /* of the slot that was used */
@@ -146,6 +147,19 @@ static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	return IMAGATE_OK;
 }
 
+/* The key is for one command line, and a unified kernel image brings its own. */
+static bool same_cmdline(const struct resealing *r, const struct seal_slot *base)
+{
+	char normal[CMDLINE_MAX + 1];
+	struct part part = { normal, 0 };
+	uint8_t digest[32];
+
+	if (!r->f.next_cmdline)
+		return true;
+	part.len = cmdline_normal(r->f.next_cmdline, strlen(r->f.next_cmdline), r->words, normal, sizeof(normal));
+	return part.len && digest_parts(&part, 1, digest, NULL) == OUTCOME_OK && !memcmp(digest, base->cmdline, sizeof(digest));
+}
+
 static int predict_and_approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
 {
 	uint8_t values[EVENTLOG_PCRS * BANK_DIGEST_MAX];
@@ -165,7 +179,7 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 		          "'imagate recover' after it");
 		return IMAGATE_NOT_ADMITTED;
 	}
-	if (r->f.next_cmdline && base->cmdline_bound) {
+	if (base->cmdline_bound && !same_cmdline(r, base)) {
 		log_error("the seal is as it was: the next unified kernel image brings a command line of its own. Boot it with the recovery key, "
 		          "then 'imagate recover --add'");
 		return IMAGATE_NOT_ADMITTED;
@@ -256,6 +270,7 @@ static int reseal(struct resealing *r)
 	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, &why) != OUTCOME_OK)
 		return sealing_failed("the seal is as it was", &why);
 	r->a.path = c.seal;
+	r->words = c.words;
 	if (asking_key(&r->a.generation, &r->a.request, &why) != OUTCOME_OK)
 		return sealing_failed("the seal is as it was", &why);
 	lock = approving_lock(c.seal);
