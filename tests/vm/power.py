@@ -9,7 +9,7 @@ import machine as m
 from box import Box
 from gate import ENFORCE, KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
-from recovery import SEAL_FILE
+from recovery import SEAL_FILE, moved
 
 CUT = "/usr/lib/imagate/cut.so"
 FLOOR = KERNEL_STATE + 'imagate stage floor enforce; echo "floor-rc=$?"\n'
@@ -214,9 +214,24 @@ def seal(kernel, work):
     return each_cut(box, lambda n: box.boot(in_host("imagate seal", n), **off), after, 6)
 
 
+def reseal(kernel, work):
+    """cut at each change of state of imagate reseal: up with the key, and the new slot is there whole or not at all"""
+    box = Box(kernel, work, conf())
+
+    def after(n):
+        r = box.boot(files=moved())
+        verdict = record(r).get("verdict")
+        check(r, verdict in ("admit", "stop") and (verdict == "stop") == (r.value("evm") is None or r.value("evm") == "0"), "cut %d" % n)
+        comes_up(box, "cut %d" % n)
+        return "up; the PCRs suspended: %s" % ("yes" if verdict == "admit" else "no")
+    r = each_cut(box, lambda n: box.boot(in_host("imagate reseal --suspend-once", n) + 'echo "reseal-rc=$?"\n'), after, 2)
+    check(r, r.value("reseal-rc") == "0", "not suspended without a cut")
+    return r
+
+
 NEW = ("6.12.",)
 CASES = [("power-raise", raise_floor, NEW)]
 LONG = [
     ("power-promote", promote, NEW), ("power-ask-permit", ask_permit, NEW), ("power-bless", bless, NEW),
-    ("power-permit", use_permit, NEW), ("power-recover", recover, NEW), ("power-seal", seal, NEW),
+    ("power-permit", use_permit, NEW), ("power-recover", recover, NEW), ("power-seal", seal, NEW), ("power-reseal", reseal, NEW),
 ]
