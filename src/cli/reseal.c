@@ -206,7 +206,7 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	enum outcome o = tpm_resets(t, &resets, &why);
 
 	like.values = (struct seal_values){ 0 };
-	like.object.pcrs.mask = 0;
+	like.object.pcrs = (struct pcr_selection){ 0 }; /* bank and all: the Mac is over what is read back */
 	like.object.pcr_digest_len = 0;
 	like.object.resets = resets + RESETS;
 	if (o == OUTCOME_OK)
