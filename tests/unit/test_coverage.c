@@ -48,16 +48,13 @@ static const struct {
 	{ "FRsBCkI", DEFAULT | P(8) | P(9), ALL, 0 },
 	/* GRUB vouches for nothing if nobody vouches for GRUB */
 	{ "FRsBCkI", P(8) | P(9), 0, P(4) },
-	/* beside a UKI: credentials, into PCR 12, and extensions, into 13 */
-	{ "FRSUlic", DEFAULT, ALL & ~A(INITRD), P(12) | P(13) },
-	{ "FRSUlic", DEFAULT | P(12) | P(13), ALL, 0 },
-	{ "FRSUlic", P(11), 0, P(4) | P(12) | P(13) },
+	{ "FRSUlic", DEFAULT, ALL, 0 },
+	{ "FRSUlic", P(11), 0, P(4) },
 	/* Secure Boot off: another command line may be given, into PCR 12 */
-	{ "FRsUlic", DEFAULT, ALL & ~(A(CMDLINE) | A(INITRD)), P(12) | P(13) },
-	{ "FRsUlic", DEFAULT | P(13), ALL & ~(A(CMDLINE) | A(INITRD)), P(12) },
-	{ "FRsUlic", DEFAULT | P(12) | P(13), ALL, 0 },
+	{ "FRsUlic", DEFAULT, ALL & ~A(CMDLINE), P(12) },
+	{ "FRsUlic", DEFAULT | P(12), ALL, 0 },
 	/* a UKI without a command line of its own */
-	{ "FRSUli", DEFAULT | P(12) | P(13), ALL & ~A(CMDLINE), 0 },
+	{ "FRSUli", DEFAULT | P(12), ALL & ~A(CMDLINE), 0 },
 	/* the firmware boots the kernel */
 	{ "FRsKeo", DEFAULT, BASE | A(KERNEL), P(9) },
 	{ "FRsKeo", DEFAULT | P(9), ALL, 0 },
