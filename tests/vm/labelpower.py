@@ -14,7 +14,7 @@ from policyboot import mounted
 
 FILES = 3500
 CUT_AFTER = 2800  # files, by imagate's own progress
-POINTS = 12
+POINTS = 8
 TREE_SH = "sha256sum * | sort >%s; stat -c '%%n %%Y %%u:%%g %%a %%h' * | sort >>%s"
 
 
