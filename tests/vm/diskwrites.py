@@ -6,8 +6,8 @@ import struct
 MAGIC, FLUSH, DISCARD = 0x6a736677736872, 1, 4
 
 
-def writes(log):
-    """(offset, bytes) of each write, in order. The machine was killed: what the head says of their number may be old."""
+def entries(log):
+    """(flags, offset, bytes) of each write, flush and discard, in order. The machine was killed: what the head says of their number may be old."""
     with open(log, "rb") as f:
         magic, _, _, size = struct.unpack("<QQQI", f.read(28))
         assert magic == MAGIC, "no log of writes"
@@ -23,8 +23,21 @@ def writes(log):
             if not flags & DISCARD and len(data) < count * size:
                 return  # the last one, when it was killed
             at += size + len(data)
-            if data:
-                yield sector * size, data
+            yield flags, sector * size, data
+
+
+def writes(log):
+    return ((offset, data) for _, offset, data in entries(log) if data)
+
+
+def flushes(log):
+    """How many writes were done at each flush: there a journal commits."""
+    done, found = 0, []
+    for flags, _, data in entries(log):
+        done += bool(data)
+        if flags & FLUSH:
+            found.append(done)
+    return found
 
 
 def replay(log, disk):
