@@ -40,8 +40,16 @@ enum outcome approving_read(struct approving *a, struct why *why)
 	return OUTCOME_BROKEN;
 }
 
+/* The floor is not asked: a permitted boot below it may update, too. */
+static bool is_of_this_boot(const struct approving *a, const struct seal_slot *s)
+{
+	return s->object.generation == a->generation && !s->once && !s->object.resets &&
+	       (s->stage == STAGE_UNSET || s->stage == a->stage);
+}
+
 const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why)
 {
+	const struct seal_slot *other = NULL;
 	struct seal_signer signer;
 	bool any = false, may = false;
 
@@ -50,18 +58,22 @@ const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struc
 	for (size_t i = a->seal.slots; i > 0; i--) {
 		const struct seal_slot *s = &a->seal.slot[i - 1];
 
-		if (s->object.generation != a->generation || s->once || s->object.resets)
+		if (!is_of_this_boot(a, s))
 			continue;
 		any = true;
 		if (tpm_signer_may(t, &s->object, &signer, &may, why) != OUTCOME_OK)
 			return NULL;
-		if (may)
+		if (may && (!s->cmdline_bound || !memcmp(s->cmdline, a->cmdline, CMDLINE_DIGEST_LEN)))
 			return s;
+		if (may && !other)
+			other = s; /* below enforce another command line boots, too */
 	}
+	if (other)
+		return other;
 	why_set(why, WHY_TEXT, 0, "approve for", a->path);
 	why_detail(why, any ? "it was sealed with [reseal] online = no, or by an older imagate: nobody but the gate can make it fit other "
 	                      "PCRs. 'imagate recover' (recovery key) after the update seals anew"
-	                    : "it has no slot of the generation that this boot used: restore the file");
+	                    : "it has no slot of the generation and stage that this boot used: restore the file");
 	return NULL;
 }
 

@@ -14,13 +14,15 @@ struct approving {
 	const char *path;
 	struct seal seal;
 	uint64_t generation;   /* what the key is for */
+	enum stage stage;      /* of this boot, and its command line's digest */
+	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 	struct secret request; /* the request key */
 };
 
 /* Reads the seal. BROKEN: it cannot be read. */
 enum outcome approving_read(struct approving *a, struct why *why);
 
-/* The newest slot of the generation whose object was sealed for approvals by this key; NULL: none, and why says what to do. */
+/* The newest slot of the generation for this boot's stage and, where there is one, command line, whose object was sealed for approvals by this key; NULL: none, and why says what to do. */
 const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why);
 
 /* base once more, for the PCRs or resets, stage, command line of like, whose object need not be one. OK: it was added, and the oldest

@@ -7,12 +7,14 @@
 #include "cli/approving.h"
 #include "cli/asking.h"
 #include "cli/esp.h"
+#include "cli/evidence.h"
 #include "cli/foresee.h"
 #include "cli/pcr.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
 #include "core/cmdline.h"
 #include "crypto/crypto.h"
+#include "gate/binding.h"
 #include "gate/boot.h"
 #include "tpm/tpm.h"
 
@@ -229,7 +231,7 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 
 static int with_tpm(struct resealing *r, struct tpm *t)
 {
-	const struct pcr_wish wish = { .verb = r->verb, .pcrs = { 0 } };
+	struct pcr_wish wish = { .verb = r->verb };
 	const struct seal_slot *base;
 	struct why why = { 0 };
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -245,6 +247,8 @@ static int with_tpm(struct resealing *r, struct tpm *t)
 		return suspend(r, t, base);
 	if (access(PCR_LOG, F_OK) < 0)
 		return without_log(r, root);
+	wish.pcrs = r->pcrs; /* and their bank */
+	wish.pcrs_given = true;
 	code = pcr_log_read(&wish, NULL, &r->log);
 	if (code != IMAGATE_OK)
 		return code;
@@ -262,6 +266,7 @@ static int with_tpm(struct resealing *r, struct tpm *t)
 static int reseal(struct resealing *r)
 {
 	static struct config c;
+	static struct record record;
 	struct tpm *t = NULL;
 	struct why why = { 0 };
 	CLEAN_FD lock = -1;
@@ -271,7 +276,11 @@ static int reseal(struct resealing *r)
 		return sealing_failed("the seal is as it was", &why);
 	r->a.path = c.seal;
 	r->words = c.words;
-	if (asking_key(&r->a.generation, &r->a.request, &why) != OUTCOME_OK)
+	if (!evidence_record(&record))
+		return IMAGATE_FAILED;
+	r->a.stage = record.decision.stage;
+	if (binding_cmdline(AT_FDCWD, c.words, r->a.cmdline, &why) != OUTCOME_OK ||
+	    asking_key(&r->a.generation, &r->a.request, &why) != OUTCOME_OK)
 		return sealing_failed("the seal is as it was", &why);
 	lock = approving_lock(c.seal);
 	if (lock < 0) {

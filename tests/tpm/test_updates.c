@@ -41,6 +41,7 @@ static void begin(struct world *w)
 	}
 	w->a.path = w->path;
 	w->a.generation = s->object.generation;
+	w->a.stage = STAGE_ENFORCE;
 	w->a.seal.slots = 1;
 	w->a.seal.srk_name_len = 34;
 	(void)snprintf(w->a.seal.evm_blob, sizeof(w->a.seal.evm_blob), "default user:imagate-master 64 ");
@@ -201,9 +202,61 @@ static void test_never_booted(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Each stage has a slot of its own, and what is approved is for the stage that runs; whichever was added last. */
+static void test_strict(void **state)
+{
+	static struct world w;
+	struct seal_slot like;
+	const struct seal_slot *base;
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint8_t now[32], next[32];
+	size_t places[SEAL_SLOTS_MAX], count;
+	char command[96];
+
+	(void)state;
+	begin(&w);
+	w.a.seal.slot[0].stage = STAGE_ENFORCE;
+	w.a.seal.slot[0].floor = STAGE_FIX;
+	w.a.seal.slot[1] = w.a.seal.slot[0];
+	w.a.seal.slot[1].stage = STAGE_AUDIT;
+	memset(w.a.seal.slot[1].object.pcr_digest, 'a', 32); /* its command line is in the PCRs */
+	w.a.seal.slots = 2;
+	WITH_TPM(&w.c, t, &why) {
+		foresee(&w, t, now, next);
+		base = approving_base(&w.a, t, &why);
+		assert_non_null(base);
+		like = *base;
+		memcpy(like.object.pcr_digest, next, 32);
+		assert_int_equal(approving_add(&w.a, t, base, &like, now, &why), OUTCOME_OK);
+	}
+	extend(&w.c, 4);
+	count = seal_candidates(&w.a.seal, STAGE_ENFORCE, NULL, places);
+	assert_int_equal(count, 2); /* as it was sealed, and as it was approved */
+	assert_int_equal(opens(&w, &w.a.seal.slot[places[1]].object), OUTCOME_OK);
+	/* a second kernel's command line, added last: what is approved is for the one that runs */
+	w.a.seal.slot[0].cmdline_bound = w.a.seal.slot[1].cmdline_bound = true;
+	w.a.seal.slot[1].stage = STAGE_ENFORCE;
+	memset(w.a.seal.slot[1].cmdline, 2, CMDLINE_DIGEST_LEN);
+	memset(w.a.cmdline, 1, CMDLINE_DIGEST_LEN);
+	memset(w.a.seal.slot[0].cmdline, 1, CMDLINE_DIGEST_LEN);
+	w.a.seal.slots = 2;
+	WITH_TPM(&w.c, t, &why) {
+		assert_ptr_equal(approving_base(&w.a, t, &why), &w.a.seal.slot[0]);
+		memset(w.a.cmdline, 3, CMDLINE_DIGEST_LEN); /* below enforce: none is the very one */
+		assert_ptr_equal(approving_base(&w.a, t, &why), &w.a.seal.slot[1]);
+		w.a.stage = STAGE_FIX;
+		assert_null(approving_base(&w.a, t, &why));
+	}
+	chip_stop(&w.c);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w.dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hundred), cmocka_unit_test(test_never_booted) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hundred), cmocka_unit_test(test_never_booted),
+	                                  cmocka_unit_test(test_strict) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
