@@ -99,7 +99,7 @@ static int without_log(const struct resealing *r, int root)
 	}
 	switch (esp_changed(root, changed, sizeof(changed))) {
 	case ESP_SAME:
-		(void)puts("nothing to do: no boot program has changed since this boot began (there is no event log; GRUB's own files are in "
+		(void)puts("nothing to do: no boot program has changed since this boot began (there is no event log, so of Secure Boot's keys nothing is known; GRUB's own files are in "
 		           "none of the sealed PCRs)");
 		return IMAGATE_OK;
 	case ESP_CHANGED:
