@@ -155,6 +155,19 @@ size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stag
 	return before - s->slots;
 }
 
+bool approving_end_suspension(struct approving *a)
+{
+	bool any = false;
+
+	for (size_t i = a->seal.slots; i > 0; i--) {
+		if (!a->seal.slot[i - 1].object.resets)
+			continue;
+		any |= a->seal.slot[i - 1].object.generation == a->generation;
+		drop(&a->seal, i - 1);
+	}
+	return any;
+}
+
 enum outcome approving_store(const struct approving *a, struct why *why)
 {
 	static char text[SEAL_FILE_MAX];

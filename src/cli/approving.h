@@ -34,6 +34,9 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
  * boot. Returns how many went. */
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32]);
 
+/* A good boot without it: the slots for one boot without PCRs go, of which copies may be kept. Were there any? */
+bool approving_end_suspension(struct approving *a);
+
 enum outcome approving_store(const struct approving *a, struct why *why);
 
 /* One at a time: two hooks may run at once. -1: cannot. Closing it ends it. */

@@ -59,16 +59,16 @@ static int bless_trial(const struct record *r, const struct config *c)
 	return code == IMAGATE_OK ? grub_said(e) : code;
 }
 
-/* Another key or epoch of signatures, which has signed this good boot: counting up ends the older one. Where the floor is to
- * rise it is counted up all the same. */
+/* Another key or epoch of signatures, which has signed this good boot, or a suspension that nobody needed: counting up ends
+ * what was. Where the floor is to rise it is counted up all the same. */
 static int bless_renewal(const struct record *r)
 {
 	int code;
 
-	if (!r->renew || file_exists(AT_FDCWD, BOOT_REQUEST_PATH))
+	if (file_exists(AT_FDCWD, BOOT_REQUEST_PATH))
 		return IMAGATE_OK;
 	code = asking_store(STAGE_UNSET, r->evidence.key.floor);
-	if (code == IMAGATE_OK)
+	if (code == IMAGATE_OK && r->renew)
 		log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
 	return code;
 }
@@ -79,7 +79,7 @@ static int bless(void)
 	static struct config c;
 	struct boot_evidence e;
 	struct why why = { 0 };
-	size_t dropped;
+	struct settled settled;
 	int code, k;
 
 	if (!evidence_record(&r))
@@ -107,12 +107,12 @@ static int bless(void)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
-	if (settle_slots(&c, r.decision.stage, &dropped, &why) != OUTCOME_OK)
+	if (settle_slots(&c, r.decision.stage, &settled, &why) != OUTCOME_OK)
 		(void)sealing_failed("the seal keeps slots that an update has replaced", &why);
-	else if (dropped)
-		log_notice("%zu slots of the seal, for what was booted before the update, are gone", dropped);
+	else if (settled.dropped)
+		log_notice("%zu slots of the seal, for what was booted before the update, are gone", settled.dropped);
 	code = bless_trial(&r, &c);
-	if (code == IMAGATE_OK)
+	if (code == IMAGATE_OK && (r.renew || settled.suspended))
 		code = bless_renewal(&r);
 	if (code != IMAGATE_OK)
 		return code;

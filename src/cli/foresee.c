@@ -131,6 +131,15 @@ struct inside {
 	bool has;
 };
 
+static bool is_uki(const char *bytes, size_t len)
+{
+	static struct pe pe;
+	const char *reason;
+	size_t n;
+
+	return pe_parse((const uint8_t *)bytes, len, &pe, &n, &reason) && pe_is_uki(&pe);
+}
+
 static void look_inside(struct foresight *f, const char *bytes, size_t len, struct inside *in)
 {
 	static struct pe pe;
@@ -151,6 +160,7 @@ static void look_inside(struct foresight *f, const char *bytes, size_t len, stru
 
 static void from_disk(struct foresight *f, const struct event *e, const struct efi_image *image, struct inside *in)
 {
+	const struct event sections = { .pcr = 11, .number = e->number }; /* systemd-stub(7) */
 	CLEAN_FREE char *bytes = NULL;
 	uint8_t digest[BANK_DIGEST_MAX];
 	size_t len;
@@ -169,6 +179,9 @@ static void from_disk(struct foresight *f, const struct event *e, const struct e
 	if (same_digest(f, e, digest))
 		return;
 	foresee_say(f, e, FORESEE_CHANGED, "%s changed", image->path.file);
+	if (is_uki(bytes, len))
+		foresee_say(f, &sections, FORESEE_BLOCKED, "%s changed: what its stub will measure is for signed PCR policies ('imagate "
+		            "pcr-policy')", image->path.file);
 	(void)foresee_change(f, CHANGE_DIGEST, e, digest, bank_size(f->alg));
 }
 

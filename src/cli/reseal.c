@@ -121,22 +121,22 @@ static void say(const struct foresight *f)
 	}
 }
 
-/* One more slot for these values; else as the one that was used. */
-static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, const uint8_t *values, size_t len)
+/* One more slot for these values; else like this one. */
+static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, struct seal_slot *like, const uint8_t *values,
+                   size_t len)
 {
-	struct seal_slot like = *base;
 	struct why why = { 0 };
 	uint8_t now[32];
-	enum outcome o = digest_of(values, len, like.object.pcr_digest, &why);
+	enum outcome o = digest_of(values, len, like->object.pcr_digest, &why);
 
-	like.object.pcr_digest_len = 32;
-	like.object.resets = 0;
-	if (!seal_values_take(&r->pcrs, values, len, &like.values))
-		like.values = (struct seal_values){ 0 }; /* a sentence less, should it be refused */
+	like->object.pcr_digest_len = 32;
+	like->object.resets = 0;
+	if (!seal_values_take(&r->pcrs, values, len, &like->values))
+		like->values = (struct seal_values){ 0 }; /* a sentence less, should it be refused */
 	if (o == OUTCOME_OK)
 		o = digest_of(r->now, r->now_len, now, &why);
 	if (o == OUTCOME_OK)
-		o = approving_add(&r->a, t, base, &like, now, &why);
+		o = approving_add(&r->a, t, base, like, now, &why);
 	if (o == OUTCOME_BLOCKED) {
 		(void)puts("nothing to do: the seal opens for these values already");
 		return IMAGATE_OK;
@@ -149,23 +149,23 @@ static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	return IMAGATE_OK;
 }
 
-/* The key is for one command line, and a unified kernel image brings its own. */
-static bool same_cmdline(const struct resealing *r, const struct seal_slot *base)
+/* A unified kernel image brings its own command line, which the slot then is for: its Mac covers that. */
+static bool next_cmdline(const struct resealing *r, struct seal_slot *like)
 {
 	char normal[CMDLINE_MAX + 1];
 	struct part part = { normal, 0 };
-	uint8_t digest[32];
 
-	if (!r->f.next_cmdline)
+	if (!r->f.next_cmdline || !like->cmdline_bound)
 		return true;
 	part.len = cmdline_normal(r->f.next_cmdline, strlen(r->f.next_cmdline), r->words, normal, sizeof(normal));
-	return part.len && digest_parts(&part, 1, digest, NULL) == OUTCOME_OK && !memcmp(digest, base->cmdline, sizeof(digest));
+	return part.len && digest_parts(&part, 1, like->cmdline, NULL) == OUTCOME_OK;
 }
 
 static int predict_and_approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
 {
 	uint8_t values[EVENTLOG_PCRS * BANK_DIGEST_MAX];
 	struct eventlog_error error;
+	struct seal_slot like;
 	size_t len;
 
 	r->f = (struct foresight){ .root = root, .log = &r->log.log, .alg = r->log.alg, .mask = r->pcrs.mask };
@@ -181,11 +181,13 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 		          "'imagate recover' after it");
 		return IMAGATE_NOT_ADMITTED;
 	}
-	if (base->cmdline_bound && !same_cmdline(r, base)) {
-		log_error("the seal is as it was: the next unified kernel image brings a command line of its own. Boot it with the recovery key, "
-		          "then 'imagate recover --add'");
+	like = *base;
+	if (!next_cmdline(r, &like)) {
+		log_error("the seal is as it was: the next unified kernel image's command line is too long");
 		return IMAGATE_NOT_ADMITTED;
 	}
+	if (memcmp(like.cmdline, base->cmdline, sizeof(like.cmdline)) != 0)
+		(void)puts("the kernel command line changes with the unified kernel image");
 	len = predicted(r, values);
 	if (len == r->now_len && !memcmp(values, r->now, len)) {
 		(void)puts("nothing to do: the next boot has the PCRs of this one");
@@ -195,7 +197,7 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 		(void)puts("dry run: the seal is as it was");
 		return IMAGATE_OK;
 	}
-	return approve(r, t, base, values, len);
+	return approve(r, t, base, &like, values, len);
 }
 
 /* No PCRs: for the next boot, whatever it is, as the same command line, root and floor. */
@@ -207,6 +209,7 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	uint8_t now[32];
 	enum outcome o = tpm_resets(t, &resets, &why);
 
+	like.once = true; /* tried last, where no slot's PCRs fit */
 	like.values = (struct seal_values){ 0 };
 	like.object.pcrs = (struct pcr_selection){ 0 }; /* bank and all: the Mac is over what is read back */
 	like.object.pcr_digest_len = 0;

@@ -29,25 +29,26 @@ static enum outcome digest_of_now(const struct approving *a, struct tpm *t, uint
 	return OUTCOME_ABSENT;
 }
 
-static enum outcome drop(struct approving *a, struct tpm *t, enum stage stage, size_t *ret_dropped, struct why *why)
+static enum outcome drop(struct approving *a, struct tpm *t, enum stage stage, struct settled *ret, struct why *why)
 {
 	uint8_t now[32];
 	enum outcome o = digest_of_now(a, t, now, why);
 
 	if (o != OUTCOME_OK)
 		return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
-	*ret_dropped = approving_superseded(&a->seal, a->generation, stage, now);
-	return *ret_dropped ? approving_store(a, why) : OUTCOME_OK;
+	ret->dropped = approving_superseded(&a->seal, a->generation, stage, now);
+	ret->suspended = approving_end_suspension(a);
+	return ret->dropped || ret->suspended ? approving_store(a, why) : OUTCOME_OK;
 }
 
-enum outcome settle_slots(const struct config *c, enum stage stage, size_t *ret_dropped, struct why *why)
+enum outcome settle_slots(const struct config *c, enum stage stage, struct settled *ret, struct why *why)
 {
 	static struct approving a;
 	struct tpm *t = NULL;
 	CLEAN_FD lock = -1;
 	enum outcome o;
 
-	*ret_dropped = 0;
+	*ret = (struct settled){ 0 };
 	a.path = c->seal;
 	o = file_exists(AT_FDCWD, c->seal) ? asking_key(&a.generation, &a.request, why) : OUTCOME_ABSENT;
 	if (o != OUTCOME_OK)
@@ -62,7 +63,7 @@ enum outcome settle_slots(const struct config *c, enum stage stage, size_t *ret_
 	if (o == OUTCOME_OK && a.seal.slots > 1)
 		o = tpm_open(NULL, c->tpm_wait, &t, why);
 	if (o == OUTCOME_OK && t)
-		o = drop(&a, t, stage, ret_dropped, why);
+		o = drop(&a, t, stage, ret, why);
 	tpm_close(&t);
 	secret_wipe(&a.request);
 	return o;

@@ -6,8 +6,12 @@
 #include "core/outcome.h"
 #include "core/why.h"
 
-/* Drops what this good boot in this stage makes superfluous: the slots for the values that the machine had before. OK, too, where there
- * is nothing to do: no seal, or no key from the TPM in this boot. */
-enum outcome settle_slots(const struct config *c, enum stage stage, size_t *ret_dropped, struct why *why);
+struct settled {
+	size_t dropped;  /* slots for the values that the machine had before */
+	bool suspended;  /* it was suspended for a boot that did not need it: the generation is to end, and copies with it */
+};
+/* Drops what this good boot in this stage makes superfluous. OK, too, where there is nothing to do: no seal, or no key from the TPM
+ * in this boot. */
+enum outcome settle_slots(const struct config *c, enum stage stage, struct settled *ret, struct why *why);
 
 #endif

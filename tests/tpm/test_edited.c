@@ -1,0 +1,497 @@
+/* A seal that somebody edited or kept a copy of, one that was suspended for a boot, and power cuts while it is stored: each
+ * boot is the gate's own steps against a software TPM. */
+#include "base/file.h"
+#include "base/secret.h"
+#include "chip.h"
+#include "cli/approving.h"
+#include "crypto/crypto.h"
+#include "gate/approvers.h"
+#include "gate/binding.h"
+#include "gate/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static const char blob[] =
+	"default user:imagate-master 64 "
+	"000102030405060708090a0b0c0d0e0f00"
+	"202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+	"404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+	"606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f";
+
+/* -- what is cut ------------------------------------------------------------------------------- */
+
+/* From now on, the cut_at-th change of the disk is the last thing that does not happen any more; 0: none. */
+static int cut_at, changes;
+
+static void change(void)
+{
+	if (cut_at && ++changes == cut_at)
+		_exit(99);
+}
+
+int __real_fsync(int);
+int __wrap_fsync(int);
+int __wrap_fsync(int fd)
+{
+	change();
+	return __real_fsync(fd);
+}
+
+int __real_renameat(int, const char *, int, const char *);
+int __wrap_renameat(int, const char *, int, const char *);
+int __wrap_renameat(int a, const char *from, int b, const char *to)
+{
+	change();
+	return __real_renameat(a, from, b, to);
+}
+
+ssize_t __real_write(int, const void *, size_t);
+ssize_t __wrap_write(int, const void *, size_t);
+ssize_t __wrap_write(int fd, const void *p, size_t n)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		change();
+		/* half of it */
+		if (cut_at && changes + 1 == cut_at)
+			n = (n + 1) / 2;
+	}
+	return __real_write(fd, p, n);
+}
+
+/* -- a machine ---------------------------------------------------------------------------------------- */
+
+struct world {
+	struct chip c;
+	char path[128]; /* of the seal */
+	struct secret master, auth;
+	struct seal seal;
+	struct config config;
+	uint8_t cmdline[CMDLINE_DIGEST_LEN];
+};
+
+static void put(const struct world *w, const char *name, const char *text, size_t len)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", w->c.dir, name);
+	assert_int_equal(file_write_atomic(AT_FDCWD, path, text, len, 0600), 0);
+}
+
+static void store(const struct world *w)
+{
+	static char text[SEAL_FILE_MAX];
+	size_t len;
+
+	assert_int_equal(seal_file_format(&w->seal, text, sizeof(text), &len, NULL), OUTCOME_OK);
+	put(w, "etc/imagate/seal.pem", text, len);
+}
+
+/* What 'imagate seal' does, for these PCRs. */
+static void seal_slot(struct world *w, struct tpm *t, struct seal_slot *s)
+{
+	struct seal_record r = { .generation = s->object.generation, .floor = s->floor, .stage = s->stage };
+	struct secret payload = { .len = PAYLOAD_LEN };
+	struct seal_signer signers[SEAL_SIGNERS_MAX];
+	size_t count;
+
+	memcpy(r.master, w->master.bytes, MASTER_KEY_LEN);
+	memcpy(r.cmdline, s->cmdline, CMDLINE_DIGEST_LEN);
+	payload_build(&r, payload.bytes);
+	assert_int_equal(approvers_of(&w->config, &w->master, r.generation, NULL, signers, &count, NULL), OUTCOME_OK);
+	assert_int_equal(tpm_seal(t, &payload, &s->object, signers, count, NULL), OUTCOME_OK);
+	assert_int_equal(slot_mac(&w->master, s, NULL), OUTCOME_OK);
+}
+
+static void world_begin(struct world *w, enum answer online, enum stage floor)
+{
+	struct seal_slot *s = &w->seal.slot[0];
+	char path[160];
+	struct tpm *t = NULL;
+	CLEAN_FD root = -1;
+
+	memset(w, 0, sizeof(*w));
+	cut_at = 0;
+	chip_boot(&w->c);
+	for (const char *const *d = (const char *const[]){ "etc", "etc/imagate", "proc", NULL }; *d; d++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", w->c.dir, *d);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	put(w, "proc/cmdline", "root=/dev/vda ro\n", 17);
+	(void)snprintf(w->path, sizeof(w->path), "%s/etc/imagate/seal.pem", w->c.dir);
+	config_defaults(&w->config);
+	w->config.stage = floor;
+	w->config.floor = floor;
+	w->config.reseal_online = online;
+	assert_true(secret_random(&w->master, MASTER_KEY_LEN));
+	assert_int_equal(counter_auth_of(&w->master, &w->auth, NULL), OUTCOME_OK);
+	assert_int_equal(key_id_of(&w->master, w->seal.key_id, NULL), OUTCOME_OK);
+	(void)snprintf(w->seal.evm_blob, sizeof(w->seal.evm_blob), "%s", blob);
+	root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(binding_cmdline(root, "", w->cmdline, NULL), OUTCOME_OK);
+	*s = (struct seal_slot){ .floor = floor, .cmdline_bound = true, .object.pcrs = DEFAULT_PCRS };
+	memcpy(s->cmdline, w->cmdline, CMDLINE_DIGEST_LEN);
+	WITH_TPM(&w->c, t, NULL) {
+		assert_int_equal(tpm_srk(t, w->seal.srk_name, &w->seal.srk_name_len, NULL), OUTCOME_OK);
+		assert_int_equal(tpm_pcr_digest(t, &s->object.pcrs, s->object.pcr_digest, &s->object.pcr_digest_len, NULL), OUTCOME_OK);
+		assert_int_equal(tpm_counter_define(t, &w->auth, &s->object.counter, NULL), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, s->object.counter, &s->object.generation, NULL), OUTCOME_OK);
+		seal_slot(w, t, s);
+	}
+	w->seal.slots = 1;
+	store(w);
+}
+
+/* What the gate's steps make of this boot; then the door is closed. */
+static enum outcome boot(struct world *w, struct boot *b)
+{
+	enum outcome o;
+
+	boot_init(b);
+	b->rehearse = true; /* no kernel's keyring is touched */
+	b->tcti = w->c.tcti;
+	b->sysroot_path = w->c.dir;
+	b->root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	b->config = w->config;
+	(void)snprintf(b->config.seal, sizeof(b->config.seal), "/etc/imagate/seal.pem");
+	b->has_config = b->has_cmdline = true;
+	b->cmdline.stage = w->config.stage;
+	(void)snprintf(b->cmdline.appraise, sizeof(b->cmdline.appraise), "%s", appraise_name(stage_appraise(w->config.stage)));
+	BOOT_EVIDENCE(b)->outcome[STEP_CONFIG] = OUTCOME_OK;
+	BOOT_EVIDENCE(b)->outcome[STEP_FACTS] = OUTCOME_OK;
+	BOOT_EVIDENCE(b)->facts = (struct facts){
+		.ima = TRI_YES, .evm = TRI_YES, .evm_active = TRI_NO, .policy_writable = TRI_YES,
+		.key_encrypted = TRI_YES, .key_asymmetric = TRI_YES, .secure_boot = TRI_NO,
+		.rings = RINGS_USER, .appraise = APPRAISE_ENFORCE, .hazard_bpf = TRI_NO,
+		.hazard_integrity = TRI_NO, .evm_fix = TRI_NO,
+	};
+	BOOT_EVIDENCE(b)->facts.appraise = stage_appraise(w->config.stage);
+	o = step_unseal(b);
+	if (o == OUTCOME_OK)
+		assert_true(secret_equal(&b->master, &w->master));
+	else
+		assert_int_equal(b->master.len, 0);
+	b->record.decision = (struct decision){ .verdict = VERDICT_ADMIT, .use_key = o == OUTCOME_OK, .stage = w->config.stage };
+	if (o == OUTCOME_OK) {
+		enum outcome ratchet = step_ratchet(b);
+
+		assert_true(ratchet == OUTCOME_OK || ratchet == OUTCOME_BLOCKED);
+	}
+	assert_int_equal(step_door(b), OUTCOME_OK);
+	return o;
+}
+
+static enum outcome boots(struct world *w)
+{
+	static struct boot b;
+	enum outcome o = boot(w, &b);
+
+	boot_end(&b);
+	return o;
+}
+
+static void approving_begin(struct world *w, struct approving *a)
+{
+	*a = (struct approving){ .path = w->path, .stage = w->config.stage };
+	memcpy(a->cmdline, w->cmdline, CMDLINE_DIGEST_LEN);
+	assert_int_equal(approving_read(a, NULL), OUTCOME_OK);
+	for (size_t i = 0; i < a->seal.slots; i++)
+		if (a->seal.slot[i].object.generation > a->generation)
+			a->generation = a->seal.slot[i].object.generation;
+	assert_int_equal(request_key(&w->master, a->generation, &a->request, NULL), OUTCOME_OK);
+}
+
+/* PCR 4 extended so many times after the firmware. */
+static void start(struct world *w, int times)
+{
+	chip_reset(&w->c);
+	for (int i = 0; i < times; i++)
+		extend(&w->c, 4);
+}
+
+static void values(struct world *w, int times, struct seal_object *o)
+{
+	struct tpm *t = NULL;
+
+	start(w, times);
+	o->pcrs = DEFAULT_PCRS;
+	WITH_TPM(&w->c, t, NULL)
+		assert_int_equal(tpm_pcr_digest(t, &o->pcrs, o->pcr_digest, &o->pcr_digest_len, NULL), OUTCOME_OK);
+}
+
+static enum outcome approve(struct world *w, struct approving *a, const struct seal_slot *like, const uint8_t *now)
+{
+	struct seal_slot base;
+	const struct seal_slot *s;
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	enum outcome o = OUTCOME_REFUSED;
+
+	WITH_TPM(&w->c, t, NULL) {
+		s = approving_base(a, t, &why);
+		if (s) {
+			base = *s;
+			o = approving_add(a, t, &base, like, now, &why);
+		}
+	}
+	return o;
+}
+
+/* -- the cases ------------------------------------------------------------------------------------------ */
+
+/* The file says how one slot got there, and only who had the key or was allowed to approve is sealed to again. */
+static void test_edited(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct boot b;
+	struct seal_slot like, evil;
+	struct tpm *t = NULL;
+	uint8_t now[32];
+	unsigned n;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_ENFORCE);
+	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
+	like = w.seal.slot[0];
+	values(&w, 2, &like.object);
+	memset(like.cmdline, 7, sizeof(like.cmdline)); /* another command line was approved, too */
+	start(&w, 0);
+	approving_begin(&w, &a);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_BLOCKED);
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	/* an attacker's: he can seal whatever he likes to whatever PCRs */
+	evil = w.seal.slot[0];
+	evil.object.pcr_digest[0] ^= 1;
+	WITH_TPM(&w.c, t, NULL) {
+		struct secret junk = { .len = PAYLOAD_LEN };
+
+		assert_int_equal(tpm_seal(t, &junk, &evil.object, NULL, 0, NULL), OUTCOME_OK);
+	}
+	a.seal.slot[a.seal.slots++] = evil;
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	start(&w, 2);
+	/* the command line that was approved is not this one: at enforce the slot is not for it */
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	memcpy(a.seal.slot[1].cmdline, w.cmdline, CMDLINE_DIGEST_LEN); /* and edited, it is nobody's word */
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	start(&w, 2);
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	/* as it should be */
+	a.seal.slot[1] = evil;
+	a.seal.slots = 2;
+	memcpy(like.cmdline, w.cmdline, CMDLINE_DIGEST_LEN);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	a.seal.slot[0].has_mac = false; /* an older imagate's: not used in this boot, nobody knows whose it is */
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	start(&w, 2);
+	boot_init(&b);
+	assert_int_equal(boot(&w, &b), OUTCOME_OK);
+	b.request.permit = w.config.stage; /* whatever makes it count up */
+	assert_int_equal(step_ratchet(&b), OUTCOME_OK);
+	boot_end(&b);
+	approving_begin(&w, &a);
+	n = 0;
+	for (size_t i = 0; i < a.seal.slots; i++)
+		if (a.seal.slot[i].object.generation == a.generation) {
+			n++;
+			assert_memory_equal(a.seal.slot[i].object.pcr_digest, like.object.pcr_digest, 32);
+			assert_int_equal(a.seal.slot[i].object.approval.signature_len, 0); /* sealed by now */
+		}
+	assert_int_equal(n, 1);
+	start(&w, 2);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
+/* online = no: the same keys, and nothing can be approved. */
+static void test_offline(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	struct seal_slot like;
+	uint8_t now[32] = { 0 };
+
+	(void)state;
+	world_begin(&w, ANSWER_NO, STAGE_FIX);
+	like = w.seal.slot[0];
+	values(&w, 1, &like.object);
+	start(&w, 0);
+	approving_begin(&w, &a);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_REFUSED);
+	chip_stop(&w.c);
+}
+
+/* One boot whatever the PCRs are; it seals to what they are, and that is all that is left. */
+static void test_one_boot(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct seal before;
+	struct seal_slot like;
+	struct tpm *t = NULL;
+	uint8_t now[32];
+	uint32_t resets = 0;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
+	like = w.seal.slot[0];
+	like.once = true;
+	like.object.pcrs = (struct pcr_selection){ 0 };
+	like.object.pcr_digest_len = 0;
+	WITH_TPM(&w.c, t, NULL)
+		assert_int_equal(tpm_resets(t, &resets, NULL), OUTCOME_OK);
+	like.object.resets = resets + 4;
+	approving_begin(&w, &a);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	before = a.seal;
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK); /* sealed to it by the boot before */
+	start(&w, 6);
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	/* a copy of the file that was kept */
+	w.seal = before;
+	store(&w);
+	start(&w, 6);
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	chip_stop(&w.c);
+}
+
+/* Where the PCRs fit it is not touched, even where it is the newest; a good boot ends it, and then copies of it. */
+static void test_one_boot_unused(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct seal before;
+	static struct boot b;
+	struct seal_slot like;
+	uint8_t now[32];
+	uint64_t generation;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
+	like = w.seal.slot[0];
+	like.once = true;
+	like.object.pcrs = (struct pcr_selection){ 0 };
+	like.object.pcr_digest_len = 0;
+	like.object.resets = 1000;
+	approving_begin(&w, &a);
+	generation = a.generation;
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	a.seal.slot[2] = a.seal.slot[1];
+	a.seal.slot[1] = a.seal.slot[0];
+	a.seal.slot[0] = a.seal.slot[2]; /* first in the file, too */
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	before = a.seal;
+	start(&w, 0);
+	boot_init(&b);
+	assert_int_equal(boot(&w, &b), OUTCOME_OK);
+	assert_true(b.generation == generation && !b.used.object.resets);
+	approving_begin(&w, &a);
+	assert_true(approving_end_suspension(&a));
+	assert_false(approving_end_suspension(&a));
+	assert_int_equal(a.seal.slots, 1);
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	b.request.floor = w.config.floor; /* as 'imagate bless' then asks for */
+	assert_int_equal(step_ratchet(&b), OUTCOME_OK);
+	boot_end(&b);
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.seal = before;
+	store(&w);
+	start(&w, 3);
+	assert_int_equal(boots(&w), OUTCOME_REFUSED);
+	chip_stop(&w.c);
+}
+
+/* Never below the floor, for whatever the file says. */
+static void test_one_boot_floor(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct boot b;
+	struct seal_slot like;
+	uint8_t now[32] = { 0 };
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_ENFORCE);
+	like = w.seal.slot[0];
+	like.once = true;
+	like.floor = STAGE_FIX;
+	like.object.pcrs = (struct pcr_selection){ 0 };
+	like.object.pcr_digest_len = 0;
+	like.object.resets = 1000;
+	approving_begin(&w, &a);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	assert_int_equal(a.seal.slot[1].floor, STAGE_ENFORCE);
+	a.seal.slot[1].floor = STAGE_FIX; /* edited: the gate is led to try */
+	a.seal.slot[0] = a.seal.slot[1];
+	a.seal.slots = 1;
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	w.config.stage = w.config.floor = STAGE_FIX;
+	chip_reset(&w.c);
+	assert_int_not_equal(boot(&w, &b), OUTCOME_OK);
+	boot_end(&b);
+	chip_stop(&w.c);
+}
+
+/* Cut at each change of the disk: the way back always works; and once it was stored, the way ahead. */
+static void test_cut(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	struct seal_slot like;
+	uint8_t now[32];
+	int status = -1, at;
+	unsigned ahead = 0;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
+	like = w.seal.slot[0];
+	values(&w, 1, &like.object);
+	for (at = 1; status != 0; at++) {
+		pid_t pid;
+
+		assert_true(at < 20);
+		store(&w);
+		start(&w, 0);
+		approving_begin(&w, &a);
+		assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+		pid = fork();
+		if (pid == 0) {
+			changes = 0;
+			cut_at = at;
+			_exit(approving_store(&a, NULL) == OUTCOME_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 0));
+		assert_int_equal(boots(&w), OUTCOME_OK);
+		start(&w, 1);
+		ahead = boots(&w) == OUTCOME_OK;
+	}
+	assert_true(at > 4); /* written, synced, renamed, synced */
+	assert_true(ahead);
+	chip_stop(&w.c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_edited), cmocka_unit_test(test_offline), cmocka_unit_test(test_one_boot),
+		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
