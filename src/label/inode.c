@@ -135,7 +135,7 @@ static int from_statx(const struct statx *x, const struct inode_fs *fs, struct i
 	if (!S_ISREG(x->stx_mode))
 		return -EINVAL;
 	*ret = (struct inode){
-		.fs = fs, .ino = x->stx_ino, .size = x->stx_size, .uid = x->stx_uid, .gid = x->stx_gid, .mode = x->stx_mode,
+		.fs = fs, .ino = x->stx_ino, .size = x->stx_size, .uid = x->stx_uid, .gid = x->stx_gid, .mode = x->stx_mode, .links = x->stx_nlink,
 		.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
 		.ctime = { x->stx_ctime.tv_sec, x->stx_ctime.tv_nsec },
 		.btime = { x->stx_btime.tv_sec, x->stx_btime.tv_nsec },

@@ -24,7 +24,7 @@ struct inode_fs {
 struct inode {
 	const struct inode_fs *fs;
 	uint64_t ino, size;
-	uint32_t generation, uid, gid;
+	uint32_t generation, uid, gid, links;
 	uint16_t mode;
 	bool has_generation; /* FS_IOC_GETVERSION answered; 0 otherwise */
 	dev_t dev;

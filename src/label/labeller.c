@@ -1,10 +1,8 @@
-#include "label/labeller.h"
+#include "label/labeljob.h"
 
 #include "base/file.h"
 #include "label/labelreason.h"
-#include "label/labelscope.h"
 #include "label/verity.h"
-#include "label/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,45 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define HEAD (64 * 1024)
-#define TYPE_HMAC 2
-#define TYPE_SIGNATURE 3
-#define TYPE_DIGEST_NG 4
-#define TYPE_PORTABLE 5
-#define TYPE_VERITY 6
-#define DIGEST_MAX 64
 #define MOVES "it changes while it is read: label it once it is at rest"
 #define UNREADABLE "it could not be read, or its label not be made"
-
-struct worker {
-	struct labeller *l;
-	struct walk **walk;
-	const struct maker *maker;
-	struct inode_fs fs;
-	struct labeller_bad *bad;
-	size_t bad_count, bad_room;
-	bool refused; /* nothing of this kind can be written here */
-	uint8_t head[HEAD];
-	uint8_t ima[MAKER_LABEL_MAX], evm[MAKER_LABEL_MAX]; /* as they are to be */
-	uint8_t is[EVM_XATTRS][EXAMINE_XATTR_MAX];          /* as they are, and these two: */
-	uint8_t ima_is[EXAMINE_XATTR_MAX], evm_is[EXAMINE_XATTR_MAX];
-};
-
-/* A file that is being labelled. */
-struct job {
-	int fd;
-	const char *path;
-	struct inode inode;
-	size_t head_len;
-	struct label_scope scope;
-	struct xattr ima, evm; /* into the worker's buffers */
-	bool verity;           /* it is to have fs-verity, and, since now or in a real run, */
-	bool enabled;          /* has it */
-	bool by_verity;        /* its label is over that digest, not over the content */
-	bool labels;
-	struct xattr ima_was;
-	bool changed;
-};
 
 static void add_bad(struct worker *w, const char *path, const char *reason)
 {
@@ -72,118 +33,6 @@ static void add_bad(struct worker *w, const char *path, const char *reason)
 		w->bad_count++;
 	else
 		walk_stop(*w->walk, ENOMEM, "label", path);
-}
-
-/* -- what the labels are to be -------------------------------------------------------------- */
-
-static ssize_t get(int fd, const char *name, uint8_t *buf)
-{
-	ssize_t n = fgetxattr(fd, name, buf, EXAMINE_XATTR_MAX);
-
-	return n < 0 && errno == ENODATA ? 0 : n;
-}
-
-/* The digest is in hand: a label that says it already stays, and a signature that proves it. */
-static enum outcome want_ima(struct worker *w, struct job *j, const uint8_t *digest, size_t len, struct why *why)
-{
-	const uint8_t type = j->by_verity ? TYPE_VERITY : TYPE_SIGNATURE;
-	const struct maker *m = w->maker;
-	struct xattr is = { w->ima_is, 0 };
-	ssize_t n = get(j->fd, "security.ima", w->ima_is);
-	size_t size;
-	enum outcome o;
-
-	if (n < 0) {
-		why_set(why, WHY_ERRNO, errno, "read security.ima of", j->path);
-		return OUTCOME_BROKEN;
-	}
-	is.len = (size_t)n;
-	j->ima_was = is;
-	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == type && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
-	                        : j->by_verity || (is.len && is.p[0] == type)) {
-		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more; of fs-verity there are no others */
-		return OUTCOME_OK;
-	}
-	if (m->signs[MAKER_IMA]) {
-		o = m->sign(m->state, MAKER_IMA, type, digest, len, w->ima, &size, why);
-		if (o != OUTCOME_OK)
-			return o;
-	} else {
-		w->ima[0] = TYPE_DIGEST_NG;
-		w->ima[1] = (uint8_t)m->algo;
-		memcpy(w->ima + 2, digest, len);
-		size = len + 2;
-	}
-	j->ima = (struct xattr){ w->ima, size };
-	j->changed = is.len != size || memcmp(is.p, w->ima, size) != 0;
-	return OUTCOME_OK;
-}
-
-/* The values that EVM's label is over, with security.ima as it is going to be. */
-static bool values_of(struct worker *w, const struct job *j, struct xattr values[static EVM_XATTRS])
-{
-	for (size_t i = 0; i < EVM_XATTRS; i++) {
-		const char *name = evm_xattr_at(i)->name;
-		ssize_t n;
-
-		if (!strcmp(name, "security.ima")) {
-			values[i] = j->ima;
-			continue;
-		}
-		n = get(j->fd, name, w->is[i]);
-		if (n < 0 && errno != EOPNOTSUPP)
-			return false;
-		values[i] = n > 0 ? (struct xattr){ w->is[i], (size_t)n } : (struct xattr){ NULL, 0 };
-	}
-	return true;
-}
-
-static enum outcome want_portable(struct worker *w, struct job *j, const struct evm_message *msg, const struct xattr *is,
-                                  struct why *why)
-{
-	const struct maker *m = w->maker;
-	uint8_t digest[DIGEST_MAX];
-	size_t len, size;
-	enum outcome o = m->parts(m->state, msg->part, msg->count, digest, sizeof(digest), &len, why);
-
-	if (o != OUTCOME_OK)
-		return o;
-	if (is->len && is->p[0] == TYPE_PORTABLE && m->signed_by_us(m->state, MAKER_EVM, is, digest, len)) {
-		j->evm = *is;
-		return OUTCOME_OK;
-	}
-	o = m->sign(m->state, MAKER_EVM, TYPE_PORTABLE, digest, len, w->evm, &size, why);
-	j->evm = (struct xattr){ w->evm, size };
-	return o;
-}
-
-static enum outcome want_evm(struct worker *w, struct job *j, bool *ret_changed, struct why *why)
-{
-	const struct maker *m = w->maker;
-	const struct evm_inode about = { j->inode.ino, j->inode.generation, j->inode.uid, j->inode.gid, j->inode.mode, j->inode.fs->uuid };
-	struct xattr values[EVM_XATTRS], is;
-	struct evm_message msg;
-	enum outcome o;
-	ssize_t n;
-
-	*ret_changed = false;
-	if (!j->ima.len || (!m->signs[MAKER_EVM] && !m->macs))
-		return OUTCOME_OK;
-	if (!values_of(w, j, values) || (n = get(j->fd, "security.evm", w->evm_is)) < 0) {
-		why_set(why, WHY_ERRNO, errno, "read labels of", j->path);
-		return OUTCOME_BROKEN;
-	}
-	is = (struct xattr){ w->evm_is, (size_t)n };
-	evm_message(values, &about, m->signs[MAKER_EVM] ? TYPE_PORTABLE : TYPE_HMAC, &msg);
-	if (m->signs[MAKER_EVM]) {
-		o = want_portable(w, j, &msg, &is, why);
-	} else {
-		w->evm[0] = TYPE_HMAC;
-		o = m->mac(m->state, msg.part, msg.count, w->evm + 1, why);
-		j->evm = (struct xattr){ w->evm, 1 + EVM_HMAC_LEN };
-	}
-	*ret_changed = j->evm.len != is.len || (is.len && memcmp(j->evm.p, is.p, is.len) != 0);
-	return o;
 }
 
 /* -- writing -------------------------------------------------------------------------------- */
@@ -273,11 +122,11 @@ static bool stood_still(struct worker *w, const struct job *j)
 }
 
 /* Content that may be labelled, with its digest. NULL, or the reason why not; "": unproven, and counted. */
-static const char *content_of(struct worker *w, const struct job *j, uint8_t digest[static DIGEST_MAX], size_t *ret_len)
+static const char *content_of(struct worker *w, const struct job *j, uint8_t digest[static LABELJOB_DIGEST_MAX], size_t *ret_len)
 {
 	struct labeller *l = w->l;
 
-	if (w->maker->digest(w->maker->state, w->head, j->head_len, j->head_len < HEAD ? -1 : j->fd, digest, DIGEST_MAX, ret_len, NULL) !=
+	if (w->maker->digest(w->maker->state, w->head, j->head_len, j->head_len < LABELJOB_HEAD ? -1 : j->fd, digest, LABELJOB_DIGEST_MAX, ret_len, NULL) !=
 	    OUTCOME_OK)
 		return UNREADABLE;
 	if (!l->proven || l->proven(j->path, digest, *ret_len, l->proven_arg))
@@ -330,7 +179,7 @@ static const char *enable(struct worker *w, struct job *j, struct verity_digest 
 /* Until it had fs-verity somebody could still write to what had been proven. */
 static bool is_still(const struct worker *w, const struct job *j, const uint8_t *digest, size_t len)
 {
-	uint8_t now[DIGEST_MAX];
+	uint8_t now[LABELJOB_DIGEST_MAX];
 	size_t now_len;
 
 	return w->maker->digest(w->maker->state, w->head, 0, j->fd, now, sizeof(now), &now_len, NULL) == OUTCOME_OK && now_len == len &&
@@ -338,7 +187,7 @@ static bool is_still(const struct worker *w, const struct job *j, const uint8_t 
 }
 
 /* What the kernel hashes before it verifies the signature. */
-static const char *verity_of(struct worker *w, struct job *j, uint8_t digest[static DIGEST_MAX], size_t *ret_len)
+static const char *verity_of(struct worker *w, struct job *j, uint8_t digest[static LABELJOB_DIGEST_MAX], size_t *ret_len)
 {
 	struct verity_digest d = { .algo = w->maker->algo };
 	const char *reason = enable(w, j, &d);
@@ -346,18 +195,17 @@ static const char *verity_of(struct worker *w, struct job *j, uint8_t digest[sta
 
 	if (!reason && w->l->proven && j->enabled && !w->l->dry_run && !is_still(w, j, digest, *ret_len))
 		return MOVES;
-	if (!reason && j->by_verity && w->maker->parts(w->maker->state, parts, 2, digest, DIGEST_MAX, ret_len, NULL) != OUTCOME_OK)
+	if (!reason && j->by_verity && w->maker->parts(w->maker->state, parts, 2, digest, LABELJOB_DIGEST_MAX, ret_len, NULL) != OUTCOME_OK)
 		return UNREADABLE;
-	if (!reason && j->scope.verity && !w->maker->signs[MAKER_IMA] && get(j->fd, "security.ima", w->ima_is) < 1)
+	if (!reason && j->scope.verity && !w->maker->signs[MAKER_IMA] && labeljob_get(j->fd, "security.ima", w->ima_is) < 1)
 		return "a rule wants a signature over its fs-verity digest: --sign";
 	return reason;
 }
 
-/* False: it did not stand still. */
-static bool label_file(struct worker *w, struct job *j)
+static void label_file(struct worker *w, struct job *j)
 {
 	struct labeller *l = w->l;
-	uint8_t digest[DIGEST_MAX];
+	uint8_t digest[LABELJOB_DIGEST_MAX];
 	struct why why = { 0 };
 	bool evm_changed = false;
 	const char *reason = NULL;
@@ -371,35 +219,22 @@ static bool label_file(struct worker *w, struct job *j)
 	if (!reason && j->verity)
 		reason = verity_of(w, j, digest, &len);
 	if (!reason && j->labels &&
-	    (want_ima(w, j, digest, len, &why) != OUTCOME_OK || want_evm(w, j, &evm_changed, &why) != OUTCOME_OK))
+	    (labelwant_ima(w, j, digest, len, &why) != OUTCOME_OK || labelwant_evm(w, j, &evm_changed, &why) != OUTCOME_OK))
 		reason = UNREADABLE;
 	if (!reason && !stood_still(w, j))
 		reason = MOVES;
 	if (!reason)
 		finish(w, j, evm_changed);
-	else if (!strcmp(reason, MOVES))
-		return false;
 	else if (*reason)
 		add_bad(w, j->path, reason);
-	return true;
 }
 
 static bool read_head(struct worker *w, struct job *j)
 {
-	ssize_t n = pread(j->fd, w->head, HEAD, 0);
+	ssize_t n = pread(j->fd, w->head, LABELJOB_HEAD, 0);
 
 	j->head_len = n < 0 ? 0 : (size_t)n;
 	return n >= 0;
-}
-
-/* Another name of the same file may just have been labelled by another thread: once more. */
-static void label_at_rest(struct worker *w, struct job *j)
-{
-	if (label_file(w, j))
-		return;
-	j->changed = false;
-	if (inode_read(j->fd, &w->fs, &j->inode) < 0 || !read_head(w, j) || !label_file(w, j))
-		add_bad(w, j->path, MOVES);
 }
 
 /* all: whatever the policy says; but where a rule does want something of the file, that is what it gets. */
@@ -415,11 +250,29 @@ static bool wanted(const struct worker *w, struct job *j)
 	return j->labels || j->verity;
 }
 
+static void look_at(struct worker *w, struct job *j, const char *name)
+{
+	if (!label_scope_code(j->path, name, &j->inode) && !w->l->all && !label_scope_reads(w->l->about)) {
+		w->l->skipped++;
+		return;
+	}
+	if (!read_head(w, j)) {
+		add_bad(w, j->path, "it cannot be read");
+		return;
+	}
+	j->scope = label_scope_of(w->l->about, j->path, &j->inode, j->head_len >= 4 && !memcmp(w->head, "\177ELF", 4));
+	if (wanted(w, j))
+		label_file(w, j);
+	else
+		w->l->skipped++;
+}
+
 static void visit(void *worker, int dir, const char *name, const char *path)
 {
 	struct worker *w = worker;
 	CLEAN_FD fd = open_file(dir, name);
 	struct job j = { .fd = fd, .path = path };
+	pthread_mutex_t *linked = NULL;
 	int r;
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
@@ -428,23 +281,17 @@ static void visit(void *worker, int dir, const char *name, const char *path)
 	if (r == -EINVAL)
 		return; /* no regular file */
 	w->l->files++;
-	if (r < 0) {
+	if (r == 0 && j.inode.links > 1) { /* its ctime is another once another name of it is done */
+		linked = &w->linked[j.inode.ino % LABELJOB_LOCKS];
+		(void)pthread_mutex_lock(linked); /* a plain one, of which nobody holds two, cannot fail */
+		r = inode_read(fd, &w->fs, &j.inode);
+	}
+	if (r < 0)
 		add_bad(w, path, "it cannot be opened");
-		return;
-	}
-	if (!label_scope_code(path, name, &j.inode) && !w->l->all && !label_scope_reads(w->l->about)) {
-		w->l->skipped++;
-		return;
-	}
-	if (!read_head(w, &j)) {
-		add_bad(w, path, "it cannot be read");
-		return;
-	}
-	j.scope = label_scope_of(w->l->about, path, &j.inode, j.head_len >= 4 && !memcmp(w->head, "\177ELF", 4));
-	if (wanted(w, &j))
-		label_at_rest(w, &j);
 	else
-		w->l->skipped++;
+		look_at(w, &j, name);
+	if (linked)
+		(void)pthread_mutex_unlock(linked);
 }
 
 static void unreadable(void *worker, const char *path, int error)
@@ -483,15 +330,19 @@ enum outcome labeller_run(int root, struct labeller *l, struct why *why)
 {
 	struct worker **workers = calloc(l->threads, sizeof(*workers));
 	const struct walk_about about = { l->start, l->threads, (void *const *)workers, visit, unreadable, l->list };
+	pthread_mutex_t linked[LABELJOB_LOCKS];
 	struct walk *walk = NULL;
 	bool ok = workers, refused = false;
 	enum outcome o = OUTCOME_BROKEN;
 
+	for (size_t i = 0; i < LABELJOB_LOCKS; i++)
+		linked[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	for (unsigned i = 0; ok && i < l->threads; i++) {
 		workers[i] = calloc(1, sizeof(**workers));
 		ok = workers[i];
 		if (ok) {
 			workers[i]->l = l;
+			workers[i]->linked = linked;
 			workers[i]->walk = &walk;
 			workers[i]->maker = &l->makers[i];
 		}

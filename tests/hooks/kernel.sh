@@ -5,7 +5,7 @@ record enforce hmac
 v=$(cd "$root/usr/lib/modules" && echo 6.12.*)
 # a small initramfs is as good here
 printf 'dracutmodules=" base "\nhostonly=no\nearly_microcode=no\n' >$root/etc/dracut.conf.d/small.conf
-kernel=$(realpath "${IMAGATE_CACHE:-$b/vm}")/vmlinuz-$v
+kernel=$lower/boot/vmlinuz-$v
 cp "$kernel" $root/boot/vmlinuz-"$v"
 debian() { in_root run-parts --arg="$v" --arg=/boot/vmlinuz-"$v" /etc/kernel/"$1".d; }
 
