@@ -1,5 +1,6 @@
 /* The bare limit of looking at every file: threads that open, read, hash and read the two labels, and nothing
- * else. usage: walk DIR THREADS; without directories below DIR, its files are shared out one by one */
+ * else; with LEN, they write a security.ima of so many bytes, too, in place of the signature that they do not make.
+ * usage: walk DIR THREADS [LEN]; without directories below DIR, its files are shared out one by one */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +20,7 @@ static char **stack;
 static size_t depth, room;
 static unsigned busy;
 static bool by_file;
+static size_t label_len;
 static _Atomic size_t files, bytes;
 
 static void push(const char *dir)
@@ -49,6 +51,9 @@ static void look(int dir, const char *name, EVP_MD_CTX *c, const EVP_MD *md, cha
 	EVP_DigestFinal_ex(c, digest, NULL);
 	(void)!fgetxattr(fd, "security.ima", label, sizeof(label));
 	(void)!fgetxattr(fd, "security.evm", label, sizeof(label));
+	memset(label, 3, sizeof(label)); /* EVM_IMA_XATTR_DIGSIG */
+	if (label_len && fsetxattr(fd, "security.ima", label, label_len, 0) < 0)
+		exit(1);
 	(void)close(fd);
 	files++;
 }
@@ -118,10 +123,11 @@ static void *run(void *arg)
 
 int main(int argc, char **argv)
 {
-	int n = argc == 3 ? atoi(argv[2]) : 0;
+	int n = argc == 3 || argc == 4 ? atoi(argv[2]) : 0;
 	pthread_t t[64];
 
-	if (n < 1 || n > 64)
+	label_len = argc == 4 ? (size_t)atoi(argv[3]) : 0;
+	if (n < 1 || n > 64 || label_len > 512)
 		return 2;
 	by_file = flat(argv[1]);
 	push(argv[1]);
