@@ -319,7 +319,7 @@ def make_tree(work, k, name, size, options, fill):
         fill(tree)
         return tree
     finally:
-        m.sh("umount", at)
+        m.unmount(at)
 
 
 # -- the guest ---------------------------------------------------------------------------------

@@ -728,7 +728,7 @@ class Dracut:
                                "--kver %s %s %s" % (root, self.kernel, self.WHOLE if whole else self.SMALL % modules, made),
                                shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         finally:
-            m.sh("umount", os.path.join(root, "proc"))
+            m.unmount(os.path.join(root, "proc"))
         there = os.path.exists(root + made)
         self.listing = m.sh("chroot", root, "lsinitrd", made) if there and whole else ""
         if there:

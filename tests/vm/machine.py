@@ -35,6 +35,15 @@ def sh(*args, **kw):
     return r.stdout
 
 
+def unmount(at):
+    """A program that another thread is just starting has our files open until it is there: busy for a moment."""
+    for _ in range(100):
+        if subprocess.run(["umount", at], stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.1)
+    sh("umount", at)
+
+
 cache_lock = None
 
 

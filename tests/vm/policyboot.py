@@ -87,7 +87,7 @@ def mounted(disk, work):
     try:
         yield at
     finally:
-        m.sh("umount", at)
+        m.unmount(at)
 
 
 def raw_copy(disk, work):

@@ -159,7 +159,7 @@ def stats(image, at):
                     os.getxattr(os.path.join(at, d, name), "security.ima") if os.listxattr(os.path.join(at, d, name)) else None
         return found
     finally:
-        m.sh("umount", at)
+        m.unmount(at)
 
 
 def verity(kernel, work):
