@@ -37,6 +37,15 @@ imagate_check_modules() {
     done
 }
 
+# systemd-stub takes a command line from whoever boots it where the image has none: with Secure Boot, too.
+imagate_check_uki() {
+    [[ $uefi == yes ]] || return 0
+    if [[ -z ${kernel_cmdline// /} && $hostonly_cmdline != yes ]]; then
+        imagate_refuse "this unified kernel image would have no command line: whoever boots it could choose one" \
+            "set kernel_cmdline=\"root=... ro ima_appraise=...\" in /etc/dracut.conf.d, or give --kernel-cmdline"
+    fi
+}
+
 # Every file that the configuration names; what must be there and is not refuses.
 imagate_install_files() {
     local kind path
@@ -97,6 +106,7 @@ install() {
     local files
 
     imagate_check_modules
+    imagate_check_uki
     [[ -x $imagate_gate ]] || imagate_refuse "$imagate_gate is not there" "install imagate"
     [[ -f $imagate_conf ]] || imagate_refuse "$imagate_conf is not there" \
         "copy /usr/share/imagate/imagate.conf there and look through it"

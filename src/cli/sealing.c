@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
+#include "cli/cover.h"
 #include "cli/leftovers.h"
 #include "cli/verb.h"
 #include "core/advice.h"
@@ -52,12 +53,6 @@ int sealing_failed(const char *doing, const struct why *why)
 	return IMAGATE_FAILED;
 }
 
-/* Under GRUB the command line is in 8 and the initramfs in 9: then each stage has a slot of its own. */
-static bool strict(const struct pcr_selection *pcrs)
-{
-	return (pcrs->mask & 0x300) == 0x300;
-}
-
 /* That of the policy which is configured now: an older one gets no key any more. 0 where there is none. */
 static unsigned epoch_of_now(const struct sealing *g)
 {
@@ -91,7 +86,7 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
 
 	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = !g->fleet.cmdline_covered, .object.pcrs = g->config->pcrs };
 	/* a stage's command line may be signed like any other */
-	slot->stage = strict(&g->config->pcrs) && !g->fleet.named ? g->stage : STAGE_UNSET;
+	slot->stage = cover_strict(&g->config->pcrs) && !g->fleet.named ? g->stage : STAGE_UNSET;
 	if (o == OUTCOME_OK)
 		o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
 	if (o == OUTCOME_OK)
@@ -342,17 +337,8 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 	if (!g->root_bound)
 		(void)printf("The root file system has no UUID: the seal is not bound to it, and another root in its place gets the "
 		             "key.\n");
-	if (!strict(pcrs))
-		(void)printf("Binding: plain. These PCRs do not cover the kernel command line and the initramfs where "
-		             "GRUB starts the kernel:\nwho can change those can unseal the key. A "
-		             "unified kernel image (PCR 4) or PCRs 8 and 9 cover them.\n");
-	else
-		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ from "
-		             "this boot's.\nEach stage has a command line of its own, so it needs a slot of its own: boot it with the "
-		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
+	cover_say(pcrs);
 	sealing_fleet_say(g);
-	if (!strict(pcrs)) /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
-		(void)printf("Now put it into the initramfs: dracut -f\n");
 }
 
 bool sealing_is_strict(void)

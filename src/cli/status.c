@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/cover.h"
 #include "cli/latedoor.h"
 #include "cli/refused.h"
 #include "cli/verb.h"
@@ -23,26 +24,32 @@ struct property {
 };
 enum { PROPERTIES = 6 };
 
-/* Which PCRs the seal on this system is bound to; strict: command line and initramfs are among them. */
+/* Which PCRs the seal on this system is bound to, and whether that covers command line and initramfs on this machine. */
 static bool binding_is_strict(char *words, size_t size)
 {
 	CLEAN_FREE char *text = NULL;
 	static struct seal s;
-	struct config c;
-	char pcrs[64] = "";
+	const struct pcr_selection *pcrs = &s.slot[0].object.pcrs;
+	struct cover c;
+	struct config config;
+	char list[64] = "";
 	size_t len;
 	bool strict;
 
-	config_defaults(&c);
-	if (file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK) {
+	config_defaults(&config);
+	if (file_read(AT_FDCWD, config.seal, SEAL_FILE_MAX, &text, &len) < 0 ||
+	    seal_file_parse(config.seal, text, len, &s, NULL) != OUTCOME_OK) {
 		(void)snprintf(words, size, "there is no seal here to tell by");
 		return false;
 	}
-	strict = (s.slot[0].object.pcrs.mask & 0x300) == 0x300;
-	(void)pcr_selection_format(&s.slot[0].object.pcrs, pcrs, sizeof(pcrs)); /* else empty */
-	(void)snprintf(words, size, strict ? "bound to %s: under GRUB another command line or initramfs gets no key"
-	               : "bound to %s: under GRUB these cover neither command line nor initramfs; who can change those can have "
-	                 "the key", pcrs);
+	cover_of(pcrs, &c);
+	strict = cover_strict(pcrs);
+	(void)pcr_selection_format(pcrs, list, sizeof(list)); /* else empty */
+	(void)snprintf(words, size, "bound to %s: %s", list, c.uki && c.holds
+	               ? "another unified kernel image, and with it another kernel, initramfs or command line, gets no key"
+	               : c.uki ? "they cover the unified kernel image, not all that it takes from outside: 'imagate pcr coverage'"
+	               : strict ? "under GRUB another command line or initramfs gets no key"
+	               : "under GRUB these cover neither command line nor initramfs; who can change those can have the key");
 	return strict;
 }
 

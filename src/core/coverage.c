@@ -39,6 +39,9 @@ const char *coverage_open_words(const struct coverage *c, enum aspect a, uint32_
 		return "whoever can write to the ESP can boot a program that measures what they like: PCR 4 must be among these";
 	if ((a == ASPECT_KERNEL || a == ASPECT_LOADER) && c->secure_boot)
 		return "whoever has one that is signed by a key of Secure Boot, an old one for instance, can boot it and have the key";
+	if (a == ASPECT_INITRD && c->uki && (mask & BIT(4)))
+		return "whoever can write to the ESP can put credentials and system extensions beside the UKI, which systemd-stub hands to the "
+		       "initramfs, with Secure Boot, too";
 	if (a == ASPECT_CMDLINE && c->uki && (c->aspect[a].also & ~mask & BIT(12)))
 		return "Secure Boot is off: whoever can set a boot entry's options can replace the command line in the UKI and have the key";
 	return (size_t)a < ASPECT_COUNT ? aspects[a].open : "?";
@@ -86,6 +89,13 @@ static void take_secure_boot(struct coverage *c, const struct event *e, const st
 		c->secure_boot = v.len == 1 && v.data[0] == 1;
 }
 
+static void measured_whole(struct coverage *c, enum aspect a, const struct event *e, const struct story *s)
+{
+	measured(c, a, e->pcr, s->by);
+	if (s->by == BY_KERNEL_STUB)
+		c->aspect[a].whole |= BIT(e->pcr);
+}
+
 static void take(struct coverage *c, const struct event *e, const struct story *s)
 {
 	c->grub |= s->by == BY_GRUB;
@@ -99,8 +109,8 @@ static void take(struct coverage *c, const struct event *e, const struct story *
 	case SUBJECT_SECURE_BOOT: take_secure_boot(c, e, s); break;
 	case SUBJECT_IMAGE: take_image(c, s, e->pcr); break;
 	case SUBJECT_KERNEL: measured(c, ASPECT_KERNEL, e->pcr, s->by); break;
-	case SUBJECT_INITRD: measured(c, ASPECT_INITRD, e->pcr, s->by); break;
-	case SUBJECT_CMDLINE: measured(c, ASPECT_CMDLINE, e->pcr, s->by); break;
+	case SUBJECT_INITRD: measured_whole(c, ASPECT_INITRD, e, s); break;
+	case SUBJECT_CMDLINE: measured_whole(c, ASPECT_CMDLINE, e, s); break;
 	case SUBJECT_UKI: take_uki(c, s, e->pcr); break;
 	default: break;
 	}
@@ -124,14 +134,20 @@ void coverage_of(const struct eventlog *log, uint16_t alg, hash_fn hash, void *a
 	/* what a boot program measures is worth what the boot program is */
 	for (int a = ASPECT_KERNEL; a < ASPECT_COUNT; a++)
 		ret->aspect[a].also = BIT(4);
-	/* systemd-stub takes another command line where Secure Boot is off, or where the UKI has none, and measures it into PCR 12 */
-	if (ret->uki && (!ret->secure_boot || !(ret->aspect[ASPECT_CMDLINE].any & BIT(4))))
+	if (!ret->uki)
+		return;
+	/* what lies beside the UKI on the ESP: systemd-stub measures credentials into 12, extensions into 13 */
+	ret->aspect[ASPECT_INITRD].also |= BIT(12) | BIT(13);
+	/* it takes another command line where Secure Boot is off, or where the UKI has none, and measures it into 12 */
+	if (!ret->secure_boot || !(ret->aspect[ASPECT_CMDLINE].any & BIT(4)))
 		ret->aspect[ASPECT_CMDLINE].also |= BIT(12);
 }
 
 bool coverage_holds(const struct coverage *c, enum aspect a, uint32_t mask)
 {
-	return (c->aspect[a].any & mask) && !(c->aspect[a].also & ~mask);
+	uint32_t also = c->aspect[a].whole & mask ? c->aspect[a].also & BIT(4) : c->aspect[a].also;
+
+	return (c->aspect[a].any & mask) && !(also & ~mask);
 }
 
 /* Of several PCRs the lowest: 4 rather than 11, which systemd extends later in the boot. */

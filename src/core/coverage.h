@@ -19,6 +19,7 @@ struct coverage {
 	struct {
 		uint32_t any;  /* one of these PCRs changes with it; 0: nobody measures it */
 		uint32_t also; /* and all of these: another way to the same thing ends there, or they vouch for who measures */
+		uint32_t whole; /* one of these sees it as the kernel got it, wherever it came from: no other way to it but 4's is left */
 		unsigned by;   /* bit n: enum measurer n */
 	} aspect[ASPECT_COUNT];
 	bool grub, uki, secure_boot;

@@ -122,6 +122,7 @@ static void take(const struct node *n, struct efi_path *ret)
 		add(ret->text, sizeof(ret->text), "CDROM(0x%x)", (unsigned)number(n, 0, 4));
 		ret->source = EFI_SOURCE_DISK;
 		break;
+	case KIND(4, 3): guid(n, "VenMedia", ret); break;
 	case KIND(4, 4): file(n, ret); break;
 	case KIND(4, 6):
 	case KIND(4, 7):

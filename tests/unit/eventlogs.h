@@ -143,6 +143,19 @@ static inline void put_image(struct file *f, const char *path, const char *hashe
 	put_event(f, 4, EV_EFI_BOOT_SERVICES_APPLICATION, v.bytes, v.len, hashed, strlen(hashed));
 }
 
+/* The kernel in a UKI, as systemd-stub has the firmware load it. */
+static inline void put_payload(struct file *f)
+{
+	struct file v = { .len = 0 };
+
+	put_number(&v, 0x1000, 8);
+	put_number(&v, 4096, 8);
+	put_number(&v, 0, 8);
+	put_number(&v, 24, 8);
+	put(&v, "\4\3\x14\0\xf8\xd1\xc5\x55\xcd\x04\xb5\x46\x8a\x20\xe5\x6c\xbb\x30\x52\xd0\x7f\xff\4\0", 24);
+	put_event(f, 4, EV_EFI_BOOT_SERVICES_APPLICATION, v.bytes, v.len, "kernel", 6);
+}
+
 static inline void put_grub(struct file *f, const char *prefix, const char *string)
 {
 	char text[512];

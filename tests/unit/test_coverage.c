@@ -18,6 +18,7 @@ static void put_step(struct file *f, char step)
 	case 'B': put_image(f, "\\EFI\\debian\\grubx64.efi", "grub"); break;
 	case 'U': put_image(f, "\\EFI\\Linux\\debian.efi", "uki"); break;
 	case 'K': put_image(f, "\\vmlinuz-6.12", "kernel"); break;
+	case 'V': put_payload(f); break;
 	case 'C': put_grub(f, "kernel_cmdline: ", "/boot/vmlinuz"); break;
 	case 'k': put_event(f, 9, EV_IPL, "/boot/vmlinuz\0", 14, "kernel", 6); break;
 	case 'I': put_event(f, 9, EV_IPL, "/boot/initrd.img\0", 17, "initrd", 6); break;
@@ -48,13 +49,20 @@ static const struct {
 	{ "FRsBCkI", DEFAULT | P(8) | P(9), ALL, 0 },
 	/* GRUB vouches for nothing if nobody vouches for GRUB */
 	{ "FRsBCkI", P(8) | P(9), 0, P(4) },
-	{ "FRSUlic", DEFAULT, ALL, 0 },
-	{ "FRSUlic", P(11), 0, P(4) },
+	/* beside a UKI: credentials, into PCR 12, and extensions, into 13 */
+	{ "FRSUlic", DEFAULT, ALL & ~A(INITRD), P(12) | P(13) },
+	{ "FRSUlic", DEFAULT | P(12) | P(13), ALL, 0 },
+	{ "FRSUlic", P(11), 0, P(4) | P(12) | P(13) },
 	/* Secure Boot off: another command line may be given, into PCR 12 */
-	{ "FRsUlic", DEFAULT, ALL & ~A(CMDLINE), P(12) },
-	{ "FRsUlic", DEFAULT | P(12), ALL, 0 },
+	{ "FRsUlic", DEFAULT, ALL & ~(A(CMDLINE) | A(INITRD)), P(12) | P(13) },
+	{ "FRsUlic", DEFAULT | P(13), ALL & ~(A(CMDLINE) | A(INITRD)), P(12) },
+	{ "FRsUlic", DEFAULT | P(12) | P(13), ALL, 0 },
+	/* the kernel in the UKI measures what it got, whoever brought it: 12 and 13, or 9 */
+	{ "FRsUVliceo", DEFAULT, ALL & ~(A(CMDLINE) | A(INITRD)), P(12) | P(13) },
+	{ "FRsUVliceo", DEFAULT | P(9), ALL, 0 },
+	{ "FRsUVliceo", P(9), 0, P(4) },
 	/* a UKI without a command line of its own */
-	{ "FRSUli", DEFAULT | P(12), ALL & ~A(CMDLINE), 0 },
+	{ "FRSUli", DEFAULT | P(12) | P(13), ALL & ~A(CMDLINE), 0 },
 	/* the firmware boots the kernel */
 	{ "FRsKeo", DEFAULT, BASE | A(KERNEL), P(9) },
 	{ "FRsKeo", DEFAULT | P(9), ALL, 0 },

@@ -336,6 +336,8 @@ static const struct {
 	{ "\x04\x08\x18\0\0\0\0\0\0\2\0\0\0\0\0\0\0\4\0\0\0\0\0\0", 24, true, EFI_SOURCE_ROM, "", "Offset(0x200,0x400)" },
 	{ "\x04\x07\x14\0\x33\x22\x11\0\x55\x44\x77\x66\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 20, true, EFI_SOURCE_FIRMWARE, "",
 	  "Fv(00112233-4455-6677-8899-aabbccddeeff)" },
+	{ "\x04\x03\x14\0\x33\x22\x11\0\x55\x44\x77\x66\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 20, true, EFI_SOURCE_UNKNOWN, "",
+	  "VenMedia(00112233-4455-6677-8899-aabbccddeeff)" },
 	{ "\x09\x09\x04\0", 4, true, EFI_SOURCE_UNKNOWN, "", "Path(9,9)" },
 	{ "\x03\x18\x04\0", 4, true, EFI_SOURCE_NETWORK, "", "Uri" },
 	{ "", 0, true, EFI_SOURCE_UNKNOWN, "", "" },

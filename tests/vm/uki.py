@@ -1,0 +1,270 @@
+"""Cases of unified kernel images and Secure Boot: what PCR 4 then covers and what it does not; what a change of the image, of a
+key of Secure Boot, of the firmware does to the key; and how it is met."""
+
+import base64
+import os
+import re
+import struct
+
+import machine as m
+from gate import HOST_UP, KERNEL_STATE, check, record, went_on
+from golden import conf
+from recovery import recover
+from ukibox import EFI_GLOBAL, EFI_IMAGE_SECURITY, LINE, OTHER_CODE, SNAKEOIL, UkiBox, snakeoil
+
+WIDE = "pcrs = sha256:0,2,4,7,12,13\n"
+ASK = conf(recovery="ask = yes", tpm=WIDE)
+PROMPT = r"recovery key:"
+LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
+LOOK = """
+echo "--- status"; imagate status; echo "--- end"
+echo "cmdline=$(cat /proc/cmdline)"
+echo "--- log"; base64 %s; echo "--- end"
+echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"
+""" % LOG
+# the root's own configuration, which 'imagate recover' goes by
+CONFIGURE = """cat >/etc/imagate/imagate.conf <<'END'
+%sEND
+""" % ASK
+COVERAGE = """echo "--- wide"; imagate pcr coverage; echo "--- end"
+imagate pcr coverage >/dev/null; echo "wide-rc=$?"
+echo "--- plain"; imagate pcr coverage 0,2,4,7; echo "--- end"
+"""
+MEASURED = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)  # that the system itself extends no more: not 10, 11
+
+
+def pcrs(r):
+    """{(bank, number): value}, as the kernel reads them from the TPM."""
+    found = re.findall(r"pcr-(\w+)/(\d+):([0-9A-F]+)", r.block("pcrs"))
+    check(r, found, "the kernel shows no PCRs")
+    return {(bank, int(n)): value for bank, n, value in found}
+
+
+def moved(a, b):
+    """Which PCRs differ between two boots, of those that firmware and boot programs extend."""
+    a, b = pcrs(a), pcrs(b)
+    return {n for bank, n in a if n in MEASURED and a[bank, n] != b[bank, n]}
+
+
+def log_of(r):
+    return base64.b64decode(r.block("log"))
+
+
+def no_hand(r, text):
+    went_on(r, "admit", "none")
+    check(r, r.value("evm") == "1" and record(r)["authority"] == "none" and record(r)["step.unseal"] == "ok", text)
+
+
+def by_hand(r, text):
+    """The TPM said no; the recovery key was typed."""
+    check(r, record(r).get("step.unseal") == "refused", text + ": the TPM gives the key")
+    check(r, record(r).get("authority") == "recovery-key", text + ": nobody typed the recovery key")
+    check(r, "the PCRs are not those that were sealed to" in r.console or "0x99d" in r.console, text + ": the console does not say why")
+    went_on(r, "admit", "none")
+
+
+def typed(box):
+    return [(PROMPT, box.recovery + "\n")]
+
+
+def first(kernel, work, script="", **kw):
+    """In its first boot the UKI is another chain than the one that was sealed to: the recovery key, then 'imagate recover'."""
+    box = UkiBox(kernel, work, ASK, **kw)
+    r = box.boot(KERNEL_STATE + CONFIGURE + recover(box) + COVERAGE + LOOK + script, answers=typed(box))
+    by_hand(r, "the first boot")
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    box.first = r
+    return box, r
+
+
+def says_uki(r, secure):
+    """What pcr coverage, recover and status say of this boot chain."""
+    wide, plain = r.block("wide"), r.block("plain")
+    for what in ("the boot loader", "the kernel", "the initramfs", "the kernel command line"):
+        check(r, re.search(r"^  covered +%s: " % what, wide, re.M), "not covered: " + what)
+    check(r, r.value("wide-rc") == "0" and "Secure Boot is %s" % ("on." if secure else "off") in wide, "coverage's last word")
+    check(r, "into PCR 4,11" in wide, "nobody says that PCR 4 covers it")
+    check(r, re.search(r"NOT COVERED  the initramfs: .*\n +whoever can write to the ESP can put credentials and system extensions "
+                       r"beside the UKI", plain), "what lies beside the UKI")
+    check(r, bool(re.search(r"NOT COVERED  the kernel command line: .*\n +Secure Boot is off: whoever can set a boot entry's", plain))
+          != secure, "the command line, by PCR 4 alone")
+    check(r, "set pcrs = sha256:0,2,4,7,12,13" in plain, "what to bind to")
+    said = r.block("recover")
+    check(r, "Binding: strict." in said and "PCR 4 covers it, and the kernel, the initramfs and the command line" in said and
+          "dracut -f" not in said, "recover: binding")
+
+
+def sealed(box, r):
+    """The same UKI again: the key, with no hand; and status says what binds."""
+    no_hand(r, "the UKI that was sealed to gets no key")
+    check(r, not moved(box.first, r), "PCRs move from boot to boot: %s" % moved(box.first, r))
+    check(r, re.search(r"^boot-chain +yes bound to sha256:0,2,4,7,12,13: another unified kernel image", r.agent, re.M), "status: binding")
+
+
+def uki(kernel, work):
+    """dracut --uefi -a imagate, OVMF: sealed there, admitted there into enforce; coverage, recover and status say what PCR 4 covers"""
+    box, r = first(kernel, work)
+    says_uki(r, False)
+    r = box.boot(KERNEL_STATE + LOOK)
+    sealed(box, r)
+    return r
+
+
+# -- what an attacker, or an update, changes -----------------------------------------------------
+
+
+def load_option(file, words, name="other words"):
+    """EFI_LOAD_OPTION: a path by its file alone, and the optional data that a stub takes for its command line."""
+    path = file.replace("/", "\\").encode("utf-16-le") + b"\0\0"
+    path = struct.pack("<BBH", 4, 4, 4 + len(path)) + path + b"\x7f\xff\4\0"
+    return struct.pack("<IH", 1, len(path)) + name.encode("utf-16-le") + b"\0\0" + path + words.encode("utf-16-le") + b"\0\0"
+
+
+def set_variable(name, guid, data, attributes=7):
+    """In the guest: an EFI variable, as efibootmgr or fwupd write it."""
+    path = "/sys/firmware/efi/efivars/%s-%s" % (name, guid)
+    return """mountpoint -q /sys/firmware/efi/efivars || mount -t efivarfs none /sys/firmware/efi/efivars
+chattr -i %s 2>/dev/null
+base64 -d >/run/variable <<'END'
+%sEND
+cat /run/variable >%s; echo "%s-rc=$?"
+""" % (path, base64.encodebytes(struct.pack("<I", attributes) + data).decode(), path, name)
+
+
+def next_boot_with(words):
+    """The UKI where it is, started by an entry that brings a command line; for the next boot only."""
+    return set_variable("Boot00F0", EFI_GLOBAL, load_option("/EFI/BOOT/BOOTX64.EFI", words)) + set_variable(
+        "BootNext", EFI_GLOBAL, struct.pack("<H", 0xf0))
+
+
+def refused(kernel, work):
+    """a UKI with another command line, another initramfs, a boot entry's command line, a credential beside it: the TPM refuses each"""
+    box, r = first(kernel, work)
+    box.install(box.variant("line.efi", line=box.line + " quiet"))
+    r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
+    by_hand(r, "another command line")
+    check(r, moved(box.first, r) == {4, 9}, "another command line moves PCRs %s" % moved(box.first, r))
+    box.install(box.variant("initrd.efi", files={"evil": "appended"}))
+    r = box.boot(KERNEL_STATE + LOOK + next_boot_with(box.line + " panic=30"), answers=typed(box))
+    by_hand(r, "another initramfs")
+    check(r, moved(box.first, r) == {4, 9}, "another initramfs moves PCRs %s" % moved(box.first, r))
+    check(r, r.value("Boot00F0-rc") == "0" and r.value("BootNext-rc") == "0", "the boot entry could not be set")
+    # Secure Boot is off: the stub takes the entry's words. PCR 4 does not see it: 12 does
+    box.install(box.uki)
+    r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
+    by_hand(r, "a boot entry's command line")
+    check(r, r.value("cmdline").endswith("panic=30"), "the stub did not take the entry's command line")
+    check(r, moved(box.first, r) >= {12} and 4 not in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    open(os.path.join(work, "x.cred"), "w").write("not a credential")
+    m.sh("mmd", "-i", box.esp, "::/EFI/BOOT/BOOTX64.EFI.extra.d")
+    box.install(os.path.join(work, "x.cred"), "/EFI/BOOT/BOOTX64.EFI.extra.d/x.cred")
+    r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
+    by_hand(r, "a credential beside the UKI")
+    check(r, 12 in moved(box.first, r) and 4 not in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    return r
+
+
+# -- Secure Boot ----------------------------------------------------------------------------------
+
+OWNER = "11111111-2222-3333-4444-123456789abc"
+AUTHENTICATED = 0x27 | 0x40  # NON_VOLATILE, BOOTSERVICE, RUNTIME, TIME_BASED_AUTHENTICATED, APPEND
+
+
+def signed_update(work, name, esl):
+    """An addition to db or dbx, signed by the KEK."""
+    out = os.path.join(work, name + ".auth")
+    key, cert = snakeoil(work)
+    m.sh("sign-efi-sig-list", "-a", "-t", "2026-01-01 00:00:00", "-g", OWNER, "-k", key, "-c", cert, name, esl, out)
+    return set_variable(name, EFI_IMAGE_SECURITY, open(out, "rb").read(), AUTHENTICATED)
+
+
+def certificate_list(work):
+    """Another key for db."""
+    cert, esl = os.path.join(work, "other.pem"), os.path.join(work, "other.esl")
+    m.sh("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=other", "-keyout",
+         os.path.join(work, "other.key"), "-out", cert)
+    m.sh("cert-to-efi-sig-list", "-g", OWNER, cert, esl)
+    return esl
+
+
+def hash_list(work, efi):
+    """A program for dbx."""
+    esl = os.path.join(work, "hash.esl")
+    m.sh("hash-to-efi-sig-list", efi, esl)
+    return esl
+
+
+SECURE = """
+for s in fix audit; do imagate stage set $s >/run/set.txt 2>&1; echo "set-$s-rc=$?"; sed "s/^/set-$s: /" /run/set.txt; done
+echo "lockdown=$(sed 's/.*\\[\\(.*\\)\\].*/\\1/' /sys/kernel/security/lockdown)"
+/usr/bin/true && echo true=ran; cp /usr/bin/true /dev/shm/true; /dev/shm/true && echo shm=ran || echo shm=denied
+grep -c '\\.ko' /sys/kernel/security/integrity/ima/ascii_runtime_measurements | sed s/^/modules-measured=/
+"""
+KEEP_LOG = "cp %s /var/lib/sealed-log\n" % LOG
+EXPLAIN = """echo "--- explain"; imagate pcr explain 0,2,4,7 --against /var/lib/sealed-log; echo "--- end"
+"""
+
+
+def only_signed(box):
+    """Secure Boot is on: the firmware starts no UKI that nobody signed."""
+    box.secure = False
+    box.install(box.variant("unsigned.efi"))
+    box.secure = True
+    r = box.boot(until=lambda text: re.search(r"failed to load Boot\d+ .*: Access Denied", text))
+    check(r, "Access Denied" in r.console and "Linux version" not in r.console, "an unsigned UKI was started")
+    box.install(box.uki)
+
+
+def fix_mode(box):
+    """A signed UKI whose command line asks for fix: the kernel does not listen, and the gate gives no key for it."""
+    box.install(box.variant("fix.efi", line=box.line.replace("=enforce", "=fix") + " imagate.stage=fix"))
+    r = box.boot(KERNEL_STATE + LOOK)
+    check(r, re.search(r"Secure boot enabled: ignoring ima_appraise=fix", r.console), "the kernel takes ima_appraise=fix")
+    check(r, record(r).get("cause") == "appraise-mode" and r.value("evm") == "0", "the gate took it for fix")
+    box.install(box.uki)
+
+
+def secureboot(kernel, work):
+    """Secure Boot, a signed UKI: enforce, by a policy that nobody signed; fix is refused; another db and dbx move PCR 7"""
+    box, r = first(kernel, work, KEEP_LOG, secure=True)
+    says_uki(r, True)
+    r = box.boot(KERNEL_STATE + LOOK + SECURE + next_boot_with(box.line + " panic=30") +
+                 signed_update(work, "dbx", hash_list(work, box.variant("old.efi", line=LINE + " old"))) +
+                 signed_update(work, "db", certificate_list(work)))
+    sealed(box, r)
+    check(r, "Secure boot enabled" in r.console and r.value("lockdown") == "integrity", "Secure Boot is off")
+    check(r, r.value("set-fix-rc") not in (None, "0") and r.value("set-audit-rc") not in (None, "0") and
+          re.search("^set-fix: .*Secure Boot", r.agent, re.M), "stage set fix was not refused")
+    # Debian's kernel has an architecture's policy: it measures modules, and demands no signature of this policy, nor of any file
+    check(r, r.value("policy-file") == "gone" and r.value("true") == "ran" and r.value("shm") == "denied", "the policy is not in force")
+    check(r, int(r.value("modules-measured")) > 0, "no policy of the architecture")
+    check(r, r.value("dbx-rc") == "0" and r.value("db-rc") == "0", "db or dbx was not taken")
+    r = box.boot(KERNEL_STATE + LOOK + EXPLAIN, answers=typed(box))
+    by_hand(r, "another db and dbx")
+    check(r, moved(box.first, r) == {7}, "another db and dbx move PCRs %s" % moved(box.first, r))
+    check(r, r.value("cmdline") == box.line, "Secure Boot is on, and the stub took a boot entry's command line")
+    for name in ("db", "dbx"):
+        check(r, re.search(r"PCR 7: the Secure Boot variable %s changed" % name, r.block("explain")), "nobody says that %s changed" % name)
+    only_signed(box)
+    fix_mode(box)
+    return r
+
+
+def firmware(kernel, work):
+    """another build of the firmware: the key is refused, explained, and sealed again by the recovery key"""
+    box, r = first(kernel, work, KEEP_LOG)
+    box.code = OTHER_CODE
+    r = box.boot(KERNEL_STATE + recover(box) + LOOK + EXPLAIN, answers=typed(box))
+    by_hand(r, "another firmware")
+    check(r, 0 in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, re.search(r"PCR 0: the firmware", r.block("explain")), "nobody says that the firmware changed")
+    check(r, r.value("recover-rc") == "0", "recover failed")
+    box.first = r
+    r = box.boot(KERNEL_STATE + LOOK)
+    sealed(box, r)
+    return r
+
+
+NEW = ("6.12.",)
+CASES = [("update-uki", uki, NEW), ("update-uki-refused", refused, NEW), ("update-secureboot", secureboot, NEW),
+         ("update-firmware", firmware, NEW)]
