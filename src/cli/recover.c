@@ -101,7 +101,7 @@ const struct verb verb_recover = {
 	        "After a change of firmware, boot loader or command line, a cleared or another TPM: asks for\n"
 	        "the recovery key (or reads it from standard input where that is no terminal) and seals the\n"
 	        "same master key to the TPM, command line and root as they are now. Labels stay valid. The\n"
-	        "old seal dies with its counter. Afterwards: dracut -f.\n"
+	        "old seal dies with its counter. Afterwards: what it says.\n"
 	        "  --add           keep the slots that are there, add one for this boot: strict binding, where\n"
 	        "                  each stage has its own\n"
 	        "  --root DIR      the system's root, from a rescue shell: /sysroot\n"

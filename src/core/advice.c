@@ -60,7 +60,7 @@ static const struct {
 	[CAUSE_KEY_REFUSED] = { "key-refused",
 		"The TPM refused the EVM key: firmware, boot loader or Secure Boot state are not those sealed "
 		"to, or it is another TPM.",
-		"If you changed them: type the recovery key here, then run 'imagate recover' and 'dracut -f'; "
+		"If you changed them: type the recovery key here, then run 'imagate recover' and do what it says; "
 		"if not, find out who did." },
 	[CAUSE_KEY_BROKEN] = { "key-broken",
 		"The EVM key could not be had: the seal is damaged, or the TPM is locked out or failing.",

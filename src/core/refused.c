@@ -155,6 +155,6 @@ void refused_remedy(const struct refused *r, char *ret, size_t size)
 	for (size_t i = 0; i < sizeof(doings) / sizeof(doings[0]) && used < sizeof(done) / 2; i++)
 		if (r->differ & doings[i].mask)
 			used += (size_t)snprintf(done + used, sizeof(done) - used, "%s%s", used ? ", or " : "", doings[i].done); /* half is left */
-	(void)snprintf(ret, size, "If you %s: type the recovery key, then run 'imagate recover' and 'dracut -f'; if you did not, find out who "
-	               "did.", used ? done : "changed what is measured there"); /* fits, or is cut */
+	(void)snprintf(ret, size, "If you %s: type the recovery key, then run 'imagate recover' and do what it says; if you did not, find out "
+	               "who did.", used ? done : "changed what is measured there"); /* fits, or is cut */
 }

@@ -8,6 +8,13 @@
 #define PCR_CHANGED_TRIES 8
 #define PCRS_MAX (24 * SEAL_DIGEST_MAX)
 
+/* systemd-stub measures what lies beside the unified kernel image into 12 and 13, only where something does: zero is what binds
+ * them to nothing beside it. Under PCR 4, that is: it vouches for the stub, and that the bank is in use. */
+static bool zero_says_something(const struct pcr_selection *pcrs, int n)
+{
+	return (n == 12 || n == 13) && (pcrs->mask & UINT32_C(1) << 4);
+}
+
 /* A value that the firmware never extended binds to nothing (CVE-2021-42299). */
 static enum outcome refuse_unextended(const struct pcr_selection *pcrs, const uint8_t *values,
                                       size_t len, struct why *why)
@@ -22,7 +29,7 @@ static enum outcome refuse_unextended(const struct pcr_selection *pcrs, const ui
 			continue;
 		while (same < each && values[same] == values[0])
 			same++;
-		if (same == each && (values[0] == 0x00 || values[0] == 0xff)) {
+		if (same == each && ((values[0] == 0x00 && !zero_says_something(pcrs, n)) || values[0] == 0xff)) {
 			(void)snprintf(subject, sizeof(subject), "%s PCR %d", pcr_bank_name(pcrs->bank), n);
 			why_set(why, WHY_TEXT, 0, "seal to", subject);
 			why_detail(why, "this firmware does not extend it: choose others in imagate.conf, [tpm] pcrs");

@@ -161,6 +161,8 @@ static void test_unextended(void **state)
 		{ PCR_BANK_SHA256, 0x95 },       /* a firmware that extended nothing */
 		{ PCR_BANK_SHA256, 1u << 17 },   /* all ones */
 		{ PCR_BANK_SHA256, 0x95 | 1u << 9 }, /* one of them */
+		{ PCR_BANK_SHA256, 0x85 | 1u << 12 }, /* nobody vouches for who would have extended it */
+		{ PCR_BANK_SHA256, 0x95 | 3u << 16 }, /* all zeros, and all ones, beside PCR 4 */
 	};
 
 	(void)state;
@@ -177,6 +179,27 @@ static void test_unextended(void **state)
 		assert_non_null(strstr(why.subject, "PCR"));
 		chip_stop(&c);
 	}
+}
+
+/* A unified kernel image with nothing beside it: 12 and 13 are zero, and what would extend them is in PCR 4. */
+static void test_stub(void **state)
+{
+	static const struct pcr_selection pcrs = { PCR_BANK_SHA256, 0x95 | 3u << 12 };
+	struct sealed s = { .payload.len = PAYLOAD_LEN };
+	struct secret back = { 0 };
+	struct chip c;
+	struct why why = { 0 };
+
+	(void)state;
+	chip_start(&c);
+	assert_int_equal(seal(&c, &pcrs, &s, &why), OUTCOME_REFUSED); /* the firmware extended nothing */
+	chip_stop(&c);
+	chip_boot(&c);
+	assert_int_equal(seal(&c, &pcrs, &s, &why), OUTCOME_OK);
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_OK);
+	extend(&c, 12); /* a credential */
+	assert_int_equal(unseal(&c, &s, &back, &why), OUTCOME_REFUSED);
+	chip_stop(&c);
 }
 
 /* Somebody else's index in our range of handles: an ordinary one, as 'tpm2_nvdefine' makes it. */
@@ -484,7 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roundtrip), cmocka_unit_test(test_moved_pcr),
 		cmocka_unit_test(test_other_tpm), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_unextended), cmocka_unit_test(test_pcr_changed),
+		cmocka_unit_test(test_unextended), cmocka_unit_test(test_stub), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_counters), cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),

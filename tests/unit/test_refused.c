@@ -64,7 +64,7 @@ static void test_by_the_logs(void **state)
 	assert_int_equal(w.r.lines, 1);
 	assert_string_equal(w.r.line[0], "PCR 4: the EFI program /EFI/BOOT/BOOTX64.EFI changed (firmware)");
 	assert_string_equal(w.remedy, "If you updated the boot loader (GRUB, shim) or the kernel: type the recovery key, then run 'imagate "
-	                              "recover' and 'dracut -f'; if you did not, find out who did.");
+	                              "recover' and do what it says; if you did not, find out who did.");
 	assert_true(refused_log_fits(&w.about, w.r.differ));
 }
 

@@ -9,7 +9,7 @@ import struct
 import machine as m
 from gate import HOST_UP, KERNEL_STATE, check, record, went_on
 from golden import conf
-from recovery import recover
+from recovery import SEAL_FILE, recover
 from ukibox import EFI_GLOBAL, EFI_IMAGE_SECURITY, LINE, OTHER_CODE, SNAKEOIL, UkiBox, snakeoil
 
 WIDE = "pcrs = sha256:0,2,4,7,12,13\n"
@@ -22,10 +22,11 @@ echo "cmdline=$(cat /proc/cmdline)"
 echo "--- log"; base64 %s; echo "--- end"
 echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"
 """ % LOG
-# the root's own configuration, which 'imagate recover' goes by
+# the root's own configuration, which 'imagate recover' goes by; and its ESP, as an installer leaves it
 CONFIGURE = """cat >/etc/imagate/imagate.conf <<'END'
 %sEND
-""" % ASK
+mkdir -p /boot/efi; echo 'LABEL=ESP /boot/efi vfat umask=0077 0 0' >>/etc/fstab
+"""
 COVERAGE = """echo "--- wide"; imagate pcr coverage; echo "--- end"
 imagate pcr coverage >/dev/null; echo "wide-rc=$?"
 echo "--- plain"; imagate pcr coverage 0,2,4,7; echo "--- end"
@@ -57,7 +58,7 @@ def no_hand(r, text):
 
 def by_hand(r, text):
     """The TPM said no; the recovery key was typed."""
-    check(r, record(r).get("step.unseal") == "refused", text + ": the TPM gives the key")
+    check(r, record(r).get("refused"), text + ": the TPM gives the key")
     check(r, record(r).get("authority") == "recovery-key", text + ": nobody typed the recovery key")
     check(r, "the PCRs are not those that were sealed to" in r.console or "0x99d" in r.console, text + ": the console does not say why")
     went_on(r, "admit", "none")
@@ -67,10 +68,12 @@ def typed(box):
     return [(PROMPT, box.recovery + "\n")]
 
 
-def first(kernel, work, script="", **kw):
+def first(kernel, work, script="", config=ASK, banks=None, **kw):
     """In its first boot the UKI is another chain than the one that was sealed to: the recovery key, then 'imagate recover'."""
-    box = UkiBox(kernel, work, ASK, **kw)
-    r = box.boot(KERNEL_STATE + CONFIGURE + recover(box) + COVERAGE + LOOK + script, answers=typed(box))
+    box = UkiBox(kernel, work, config, **kw)
+    if banks:
+        m.sh("swtpm_setup", "--tpm2", "--tpmstate", box.tpm, "--reconfigure", "--pcr-banks", banks)
+    r = box.boot(KERNEL_STATE + CONFIGURE % config + recover(box) + COVERAGE + LOOK + script, answers=typed(box))
     by_hand(r, "the first boot")
     check(r, r.value("recover-rc") == "0", "recover failed")
     box.first = r
@@ -101,12 +104,52 @@ def sealed(box, r):
     check(r, re.search(r"^boot-chain +yes bound to sha256:0,2,4,7,12,13: another unified kernel image", r.agent, re.M), "status: binding")
 
 
+SWAP = """
+head -c %d /dev/vdc >/boot/efi/new.efi && sync && mv /boot/efi/new.efi /boot/efi/EFI/BOOT/BOOTX64.EFI; echo "swap-rc=$?"
+"""
+# what the watch over the ESP or over the firmware's variables set off, and no more than that
+FORESEEN = """
+timeout 200 journalctl -b -f -n all -q -o cat -u imagate-boot.service | grep -m1 'one slot more\\|IF YOU REBOOT NOW'
+journalctl --sync
+echo "--- hook"; journalctl -b -q -o cat -u imagate-boot.service; echo "--- end"
+[ -e /run/motd.d/60-imagate-boot ] && echo motd=there || echo motd=none
+sync
+""" + SEAL_FILE
+
+
+def foreseen(r, *said):
+    """The hook sealed to what comes, by itself; returns what that will be."""
+    hook = r.block("hook")
+    check(r, "one slot more, for the next boot" in hook and r.value("motd") == "none", "the hook did not seal to the next boot")
+    for words in said:
+        check(r, re.search(words, hook, re.M), "the hook does not say: " + words)
+    slots = re.findall(r"^Pcr-Values: (.*(?:\n .*)*)", r.block("seal"), re.M)
+    check(r, len(slots) == 2, "%d slots with values" % len(slots))
+    return {int(n): v.upper() for n, v in re.findall(r"(\d+)=([0-9a-f]+)", slots[-1])}
+
+
+def came(r, predicted, bank, differ, before):
+    """The next boot: the key with no hand, and every PCR as it was foreseen."""
+    no_hand(r, "what was foreseen gets no key")
+    now = {n: pcrs(r).get((bank, n)) for n in predicted}
+    check(r, now == predicted, "foreseen: %s\nthe TPM: %s" % (predicted, now))
+    check(r, moved(before, r) == differ, "PCRs %s moved" % moved(before, r))
+
+
 def uki(kernel, work):
-    """dracut --uefi -a imagate, OVMF: sealed there, admitted there into enforce; coverage, recover and status say what PCR 4 covers"""
+    """dracut --uefi -a imagate, OVMF: sealed there; another UKI put on the ESP is foreseen by the watch, and booted with no hand"""
     box, r = first(kernel, work)
     says_uki(r, False)
-    r = box.boot(KERNEL_STATE + LOOK)
+    new = box.variant("next.efi", line=box.line + " panic=30", files={"another": "initramfs"})
+    size = os.path.getsize(new)
+    m.sh("truncate", "-s", "%512", new)
+    r = box.boot(KERNEL_STATE + LOOK + SWAP % size + FORESEEN, disks=[new])
     sealed(box, r)
+    check(r, r.value("swap-rc") == "0", "the ESP could not be written")
+    predicted = foreseen(r, "^PCR 4: /EFI/BOOT/BOOTX64.EFI changed$", "^the kernel command line changes with the unified kernel image$")
+    r = box.boot(KERNEL_STATE + LOOK)
+    came(r, predicted, "sha256", {4, 9}, box.first)
+    check(r, r.value("cmdline") == box.line + " panic=30", "the other UKI was not booted")
     return r
 
 
