@@ -26,15 +26,15 @@ static void where(const struct coverage *c, enum aspect a, char *ret, size_t siz
 	(void)snprintf(ret, size, "measured by %s into PCR %s", by, strchr(pcrs, ':') ? strchr(pcrs, ':') + 1 : "?");
 }
 
-static void recommendation(const struct coverage *c, uint32_t mask, char *ret, size_t size)
+static void recommendation(const struct coverage *c, const struct pcr_selection *now, char *ret, size_t size)
 {
-	struct pcr_selection s = { PCR_BANK_SHA256, mask | coverage_recommend(c, mask) };
+	struct pcr_selection s = { now->bank, now->mask | coverage_recommend(c, now->mask) };
 	char pcrs[96];
 	bool unmeasured = !c->aspect[ASPECT_INITRD].any || !c->aspect[ASPECT_CMDLINE].any;
 
 	if (!pcr_selection_format(&s, pcrs, sizeof(pcrs)))
 		*pcrs = '\0'; /* cannot be */
-	if (s.mask != mask)
+	if (s.mask != now->mask)
 		(void)snprintf(ret, size, "in imagate.conf, [tpm], set pcrs = %s, and seal again%s", pcrs, unmeasured
 		               ? "; what nobody measures stays open: boot a unified kernel image (dracut --uefi), or GRUB with its tpm module" : "");
 	else if (unmeasured)
@@ -59,7 +59,7 @@ static void print_text(const struct coverage *c, const struct pcr_selection *s, 
 			(void)printf("               %s\n", coverage_open_words(c, a, s->mask));
 	}
 	(void)printf("Secure Boot is %s.\n", c->secure_boot ? "on" : "off, or the log does not prove it");
-	recommendation(c, s->mask, line, sizeof(line));
+	recommendation(c, s, line, sizeof(line));
 	(void)printf("recommended: %s\n", line);
 }
 
@@ -98,7 +98,7 @@ static void print_json(const struct coverage *c, const struct pcr_selection *s)
 	json_object_object_add(o, "uki", json_object_new_boolean(c->uki));
 	json_object_object_add(o, "secure-boot", json_object_new_boolean(c->secure_boot));
 	json_object_object_add(o, "add", pcr_array(coverage_recommend(c, s->mask)));
-	recommendation(c, s->mask, line, sizeof(line));
+	recommendation(c, s, line, sizeof(line));
 	json_object_object_add(o, "recommended", json_object_new_string(line));
 	pcr_json_print(o);
 }

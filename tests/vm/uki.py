@@ -68,9 +68,9 @@ def typed(box):
     return [(PROMPT, box.recovery + "\n")]
 
 
-def first(kernel, work, script="", config=ASK, banks=None, **kw):
+def first(kernel, work, script="", config=ASK, banks=None, box=None, **kw):
     """In its first boot the UKI is another chain than the one that was sealed to: the recovery key, then 'imagate recover'."""
-    box = UkiBox(kernel, work, config, **kw)
+    box = box or UkiBox(kernel, work, config, **kw)
     if banks:
         m.sh("swtpm_setup", "--tpm2", "--tpmstate", box.tpm, "--reconfigure", "--pcr-banks", banks)
     r = box.boot(KERNEL_STATE + CONFIGURE % config + recover(box) + COVERAGE + LOOK + script, answers=typed(box))
@@ -97,11 +97,11 @@ def says_uki(r, secure):
           "dracut -f" not in said, "recover: binding")
 
 
-def sealed(box, r):
+def sealed(box, r, bank="sha256"):
     """The same UKI again: the key, with no hand; and status says what binds."""
     no_hand(r, "the UKI that was sealed to gets no key")
     check(r, not moved(box.first, r), "PCRs move from boot to boot: %s" % moved(box.first, r))
-    check(r, re.search(r"^boot-chain +yes bound to sha256:0,2,4,7,12,13: another unified kernel image", r.agent, re.M), "status: binding")
+    check(r, re.search(r"^boot-chain +yes bound to %s:0,2,4,7,12,13: another unified kernel image" % bank, r.agent, re.M), "status: binding")
 
 
 SWAP = """
@@ -109,7 +109,7 @@ head -c %d /dev/vdc >/boot/efi/new.efi && sync && mv /boot/efi/new.efi /boot/efi
 """
 # what the watch over the ESP or over the firmware's variables set off, and no more than that
 FORESEEN = """
-timeout 200 journalctl -b -f -n all -q -o cat -u imagate-boot.service | grep -m1 'one slot more\\|IF YOU REBOOT NOW'
+timeout 200 journalctl -b -f -n all -q -o cat -u imagate-boot.service | grep -m%d 'one slot more\\|IF YOU REBOOT NOW'
 journalctl --sync
 echo "--- hook"; journalctl -b -q -o cat -u imagate-boot.service; echo "--- end"
 [ -e /run/motd.d/60-imagate-boot ] && echo motd=there || echo motd=none
@@ -117,14 +117,14 @@ sync
 """ + SEAL_FILE
 
 
-def foreseen(r, *said):
-    """The hook sealed to what comes, by itself; returns what that will be."""
+def foreseen(r, count, *said):
+    """The hook sealed to what comes, by itself, so many times; returns what that will be."""
     hook = r.block("hook")
     check(r, "one slot more, for the next boot" in hook and r.value("motd") == "none", "the hook did not seal to the next boot")
     for words in said:
         check(r, re.search(words, hook, re.M), "the hook does not say: " + words)
     slots = re.findall(r"^Pcr-Values: (.*(?:\n .*)*)", r.block("seal"), re.M)
-    check(r, len(slots) == 2, "%d slots with values" % len(slots))
+    check(r, len(slots) == 1 + count, "%d slots with values" % len(slots))
     return {int(n): v.upper() for n, v in re.findall(r"(\d+)=([0-9a-f]+)", slots[-1])}
 
 
@@ -140,16 +140,16 @@ def uki(kernel, work):
     """dracut --uefi -a imagate, OVMF: sealed there; another UKI put on the ESP is foreseen by the watch, and booted with no hand"""
     box, r = first(kernel, work)
     says_uki(r, False)
-    new = box.variant("next.efi", line=box.line + " panic=30", files={"another": "initramfs"})
+    new = box.variant("next.efi", line=box.line + " net.ifnames=0", files={"another": "initramfs"})
     size = os.path.getsize(new)
     m.sh("truncate", "-s", "%512", new)
-    r = box.boot(KERNEL_STATE + LOOK + SWAP % size + FORESEEN, disks=[new])
+    r = box.boot(KERNEL_STATE + LOOK + SWAP % size + FORESEEN % 1, disks=[new])
     sealed(box, r)
     check(r, r.value("swap-rc") == "0", "the ESP could not be written")
-    predicted = foreseen(r, "^PCR 4: /EFI/BOOT/BOOTX64.EFI changed$", "^the kernel command line changes with the unified kernel image$")
+    predicted = foreseen(r, 1, "^PCR 4: /EFI/BOOT/BOOTX64.EFI changed$", "^the kernel command line changes with the unified kernel image$")
     r = box.boot(KERNEL_STATE + LOOK)
     came(r, predicted, "sha256", {4, 9}, box.first)
-    check(r, r.value("cmdline") == box.line + " panic=30", "the other UKI was not booted")
+    check(r, r.value("cmdline") == box.line + " net.ifnames=0", "the other UKI was not booted")
     return r
 
 
@@ -268,13 +268,14 @@ def fix_mode(box):
 
 
 def secureboot(kernel, work):
-    """Secure Boot, a signed UKI: enforce, by a policy that nobody signed; fix is refused; another db and dbx move PCR 7"""
-    box, r = first(kernel, work, KEEP_LOG, secure=True)
+    """Secure Boot, a signed UKI: enforce, by a policy that nobody signed; fix is refused; another dbx, then another db are foreseen by the
+    watch over them, in the bank of SHA-384, and booted with no hand"""
+    box, r = first(kernel, work, secure=True, banks="sha1,sha256,sha384", config=ASK.replace("sha256:", "sha384:"))
     says_uki(r, True)
-    r = box.boot(KERNEL_STATE + LOOK + SECURE + next_boot_with(box.line + " panic=30") +
-                 signed_update(work, "dbx", hash_list(work, box.variant("old.efi", line=LINE + " old"))) +
-                 signed_update(work, "db", certificate_list(work)))
-    sealed(box, r)
+    r = box.boot(KERNEL_STATE + LOOK + SECURE +
+                 signed_update(work, "dbx", hash_list(work, box.variant("old.efi", line=LINE + " old"))) + FORESEEN % 1 +
+                 signed_update(work, "db", certificate_list(work)) + FORESEEN % 2)
+    sealed(box, r, "sha384")
     check(r, "Secure boot enabled" in r.console and r.value("lockdown") == "integrity", "Secure Boot is off")
     check(r, r.value("set-fix-rc") not in (None, "0") and r.value("set-audit-rc") not in (None, "0") and
           re.search("^set-fix: .*Secure Boot", r.agent, re.M), "stage set fix was not refused")
@@ -282,12 +283,28 @@ def secureboot(kernel, work):
     check(r, r.value("policy-file") == "gone" and r.value("true") == "ran" and r.value("shm") == "denied", "the policy is not in force")
     check(r, int(r.value("modules-measured")) > 0, "no policy of the architecture")
     check(r, r.value("dbx-rc") == "0" and r.value("db-rc") == "0", "db or dbx was not taken")
+    predicted = foreseen(r, 2, "^PCR 7: the variable dbx changed$", "^PCR 7: the variable db changed$")
+    r = box.boot(KERNEL_STATE + LOOK)
+    came(r, predicted, "sha384", {7}, box.first)
+    return r
+
+
+def secureboot_refused(kernel, work):
+    """Secure Boot: another db and dbx that could not be foreseen are told of before the reboot, and refused after it; a boot entry's
+    command line, an unsigned UKI, one that asks for fix"""
+    box = UkiBox(kernel, work, ASK, secure=True)
+    box, r = first(kernel, work, KEEP_LOG + next_boot_with(box.line + " panic=30") +
+                   signed_update(work, "dbx", hash_list(work, box.variant("old.efi", line=LINE + " old"))) +
+                   signed_update(work, "db", certificate_list(work)) + FORESEEN % 1, box=box)
+    check(r, r.value("dbx-rc") == "0" and r.value("db-rc") == "0", "db or dbx was not taken")
+    check(r, "IF YOU REBOOT NOW" in r.block("hook") and r.value("motd") == "there", "nobody says that it cannot be foreseen")
     r = box.boot(KERNEL_STATE + LOOK + EXPLAIN, answers=typed(box))
     by_hand(r, "another db and dbx")
     check(r, moved(box.first, r) == {7}, "another db and dbx move PCRs %s" % moved(box.first, r))
     check(r, r.value("cmdline") == box.line, "Secure Boot is on, and the stub took a boot entry's command line")
     for name in ("db", "dbx"):
-        check(r, re.search(r"PCR 7: the Secure Boot variable %s changed" % name, r.block("explain")), "nobody says that %s changed" % name)
+        words = r"PCR 7: the Secure Boot variable %s changed" % name
+        check(r, re.search(words, r.block("explain")) and re.search(words, r.console), "nobody says that %s changed" % name)
     only_signed(box)
     fix_mode(box)
     return r
@@ -301,6 +318,8 @@ def firmware(kernel, work):
     by_hand(r, "another firmware")
     check(r, 0 in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
     check(r, re.search(r"PCR 0: the firmware", r.block("explain")), "nobody says that the firmware changed")
+    check(r, re.search(r"imagate: PCR 0: the firmware.*\(firmware\)", r.console), "the console does not say what changed")
+    check(r, re.search(r"If you .*updated the firmware.*: type the recovery key, then run 'imagate recover'", r.console), "nor what to do")
     check(r, r.value("recover-rc") == "0", "recover failed")
     box.first = r
     r = box.boot(KERNEL_STATE + LOOK)
@@ -308,6 +327,26 @@ def firmware(kernel, work):
     return r
 
 
+def firmware_suspended(kernel, work):
+    """another build of the firmware, suspended beforehand: no hand, told on the console, and bound to it from then on"""
+    box, r = first(kernel, work)
+    r = box.boot(KERNEL_STATE + LOOK + 'imagate reseal --suspend-once >/run/s 2>&1; echo "suspend-rc=$?"\n')
+    sealed(box, r)
+    check(r, r.value("suspend-rc") == "0", "it was not suspended")
+    box.code = OTHER_CODE
+    r = box.boot(KERNEL_STATE + LOOK)
+    no_hand(r, "the PCRs were not suspended")
+    check(r, 0 in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, SUSPENDED in r.console, "the console does not say so")
+    box.first = r
+    r = box.boot(KERNEL_STATE + LOOK)
+    sealed(box, r)
+    check(r, SUSPENDED not in r.console, "it was suspended once more")
+    return r
+
+
+SUSPENDED = "the PCRs did not count in this boot"
 NEW = ("6.12.",)
 CASES = [("update-uki", uki, NEW), ("update-uki-refused", refused, NEW), ("update-secureboot", secureboot, NEW),
-         ("update-firmware", firmware, NEW)]
+         ("update-secureboot-refused", secureboot_refused, NEW), ("update-firmware", firmware, NEW),
+         ("update-firmware-suspended", firmware_suspended, NEW)]
