@@ -183,7 +183,7 @@ def next_boot_with(words):
 def refused(kernel, work):
     """a UKI with another command line, another initramfs, a boot entry's command line, a credential beside it: the TPM refuses each"""
     box, r = first(kernel, work)
-    box.install(box.variant("line.efi", line=box.line + " quiet"))
+    box.install(box.variant("line.efi", line=box.line + " net.ifnames=0"))
     r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
     by_hand(r, "another command line")
     check(r, moved(box.first, r) == {4, 9}, "another command line moves PCRs %s" % moved(box.first, r))
