@@ -128,7 +128,9 @@ static bool is_program(const struct event *e)
 /* The stub starts the kernel that is inside of the unified image by the firmware, which measures it once more. */
 struct inside {
 	uint8_t kernel[BANK_DIGEST_MAX];
-	bool has;
+	bool has;           /* the kernel's digest */
+	bool other, now;    /* the next boot starts another image than this one; this one did start one: its stub's records are there */
+	struct event image; /* where the log names the other */
 };
 
 static bool is_uki(const char *bytes, size_t len)
@@ -140,6 +142,7 @@ static bool is_uki(const char *bytes, size_t len)
 	return pe_parse((const uint8_t *)bytes, len, &pe, &n, &reason) && pe_is_uki(&pe);
 }
 
+/* What is none leaves it as it was: an addon that the stub has loaded meanwhile, for one. */
 static void look_inside(struct foresight *f, const char *bytes, size_t len, struct inside *in)
 {
 	static struct pe pe;
@@ -148,7 +151,6 @@ static void look_inside(struct foresight *f, const char *bytes, size_t len, stru
 	const char *reason;
 	size_t n;
 
-	*in = (struct inside){ 0 };
 	if (!pe_parse((const uint8_t *)bytes, len, &pe, &n, &reason) || !pe_is_uki(&pe))
 		return;
 	s = pe_section_find(&pe, ".cmdline");
@@ -179,10 +181,23 @@ static void from_disk(struct foresight *f, const struct event *e, const struct e
 	if (same_digest(f, e, digest))
 		return;
 	foresee_say(f, e, FORESEE_CHANGED, "%s changed", image->path.file);
-	if (is_uki(bytes, len))
+	if (is_uki(bytes, len)) {
+		in->other = true;
+		in->image = *e;
 		foresee_say(f, &sections, FORESEE_BLOCKED, "%s changed: what its stub will measure is for signed PCR policies ('imagate "
 		            "pcr-policy')", image->path.file);
+	}
 	(void)foresee_change(f, CHANGE_DIGEST, e, digest, bank_size(f->alg));
+}
+
+static void payload(struct foresight *f, const struct event *e, const struct inside *in)
+{
+	if (!in->has) {
+		foresee_say(f, e, FORESEE_BLOCKED, "there is no unified kernel image any more, or no kernel in it that could be measured");
+	} else if (!same_digest(f, e, in->kernel)) {
+		foresee_say(f, e, FORESEE_CHANGED, "the kernel inside of the unified kernel image changed");
+		(void)foresee_change(f, CHANGE_DIGEST, e, in->kernel, bank_size(f->alg));
+	}
 }
 
 static void program(struct foresight *f, const struct event *e, struct inside *in)
@@ -193,10 +208,15 @@ static void program(struct foresight *f, const struct event *e, struct inside *i
 		foresee_say(f, e, FORESEE_DOUBT, "a program whose record is not understood: taken as it was");
 	else if (*image.path.file && image.path.source == EFI_SOURCE_DISK)
 		from_disk(f, e, &image, in);
-	else if (in->has && image.path.source != EFI_SOURCE_ROM && !same_digest(f, e, in->kernel)) {
-		foresee_say(f, e, FORESEE_CHANGED, "the kernel inside of the unified kernel image changed");
-		(void)foresee_change(f, CHANGE_DIGEST, e, in->kernel, bank_size(f->alg));
-	}
+	else if (!strcmp(image.path.text, EFI_PATH_STUB_PAYLOAD))
+		payload(f, e, in);
+}
+
+/* Where GRUB was, a unified kernel image is: records will come that this boot has not. */
+static void other_chain(struct foresight *f, const struct inside *in)
+{
+	if (in->other && !in->now)
+		foresee_say(f, &in->image, FORESEE_BLOCKED, "it is a unified kernel image now, which measures more than what this boot began with");
 }
 
 /* -- EFI variables ---------------------------------------------------------------------------------- */
@@ -272,13 +292,25 @@ static void grub_file(struct foresight *f, const struct event *e)
 	}
 }
 
+/* The kernel's own record of its command line or initramfs: of what changed before it came to the kernel, its form is not known. */
+static void kernel_stub(struct foresight *f, const struct event *e, const struct inside *in)
+{
+	bool changed = in->other;
+
+	for (size_t i = 0; i < f->count; i++)
+		changed |= f->change[i].pcr == 9;
+	if (changed)
+		foresee_say(f, e, FORESEE_BLOCKED, "what the kernel itself will measure of its other initramfs or command line is not known");
+}
+
 /* -- all of it ------------------------------------------------------------------------------------------- */
 
 static void look_at(struct foresight *f, const struct event *e, struct inside *in)
 {
-	/* GRUB's files are looked at for its commands, too */
-	uint32_t of = e->pcr == 9 ? UINT32_C(3) << 8 : e->pcr < EVENTLOG_PCRS ? UINT32_C(1) << e->pcr : 0;
+	/* GRUB's files are looked at for its commands, too, and programs for what they measure */
+	uint32_t of = e->pcr == 4 ? UINT32_C(0xa10) : e->pcr == 9 ? UINT32_C(3) << 8 : e->pcr < EVENTLOG_PCRS ? UINT32_C(1) << e->pcr : 0;
 
+	in->now |= e->pcr == 11 && e->type == EV_IPL;
 	if (!event_extends(e) || !(f->mask & of) || !event_digest(e, f->alg))
 		return;
 	if (is_program(e))
@@ -287,6 +319,8 @@ static void look_at(struct foresight *f, const struct event *e, struct inside *i
 		variable(f, e);
 	else if (e->type == EV_IPL && e->pcr == 9)
 		grub_file(f, e);
+	else if (e->type == EV_EVENT_TAG && e->pcr == 9)
+		kernel_stub(f, e, in);
 }
 
 static void doubt(const struct doubt *d, void *arg)
@@ -306,6 +340,7 @@ bool foresee(struct foresight *f, struct eventlog_error *error)
 	event_begin(&cursor, f->log);
 	while (event_next(&cursor, &e))
 		look_at(f, &e, &in);
+	other_chain(f, &in);
 	c.changes = f->change;
 	c.count = f->count;
 	if (!predict(&c, &f->prediction, error))

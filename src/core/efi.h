@@ -52,6 +52,8 @@ struct efi_path {
 	char file[EFI_PATH_MAX]; /* file path nodes joined, backslashes as slashes; empty: none */
 	char text[EFI_PATH_MAX]; /* all of it: "PciRoot(0x0)/Pci(0x1,0x0)/HD(1,GPT,...)/EFI/debian/grubx64.efi" */
 };
+/* systemd-stub has the firmware load the kernel in the UKI from this path: STUB_PAYLOAD_GUID in its linux.c */
+#define EFI_PATH_STUB_PAYLOAD "VenMedia(55c5d1f8-04cd-46b5-8a20-e56cbb3052d0)"
 /* False: a node is malformed. An unknown kind of node is no error: Path(type,subtype). */
 bool efi_path_parse(const uint8_t *bytes, size_t len, struct efi_path *ret);
 

@@ -171,9 +171,6 @@ static enum subject file_subject(const char *path)
 	return name_begins(name, "grub.cfg", "grubenv") ? SUBJECT_BOOT_CONFIG : SUBJECT_FILE;
 }
 
-/* systemd-stub has the firmware load the kernel in the UKI from this path: STUB_PAYLOAD_GUID in its linux.c */
-#define STUB_PAYLOAD "VenMedia(55c5d1f8-04cd-46b5-8a20-e56cbb3052d0)"
-
 static void tell_image(const struct story_teller *t, const struct eventlog *log, const struct event *e, struct story *ret)
 {
 	struct efi_image image;
@@ -184,7 +181,7 @@ static void tell_image(const struct story_teller *t, const struct eventlog *log,
 		return;
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", *image.path.file ? image.path.file
 	               : *image.path.text ? image.path.text : "from memory, without a path");
-	if (strcmp(ret->name, STUB_PAYLOAD) != 0)
+	if (strcmp(ret->name, EFI_PATH_STUB_PAYLOAD) != 0)
 		return;
 	ret->subject = SUBJECT_KERNEL;
 	(void)snprintf(ret->name, sizeof(ret->name), "in the unified kernel image");

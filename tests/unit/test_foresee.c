@@ -78,14 +78,14 @@ static void make_variables(const struct world *w)
 	}
 }
 
-static void begin(struct world *w)
+/* A tree of what would be booted after this log. */
+static void begin_with(struct world *w)
 {
 	static const char mounts[] = "/dev/vda / ext4 rw 0 0\n/dev/vdb1 /esp vfat rw 0 0\n";
 	struct eventlog_error error;
 
 	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/foresee-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	file_load("ovmf-grub.bin", &w->log_file);
 	assert_true(eventlog_open(w->log_file.bytes, w->log_file.len, &w->log, &error));
 	assert_true(eventlog_replay(&w->log, BANK_SHA256, digest_hash, NULL, &w->now, &error));
 	make(w, "proc/self/mounts", mounts, sizeof(mounts) - 1);
@@ -93,6 +93,12 @@ static void begin(struct world *w)
 	make_variables(w);
 	w->root = open(w->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(w->root >= 0);
+}
+
+static void begin(struct world *w)
+{
+	file_load("ovmf-grub.bin", &w->log_file);
+	begin_with(w);
 }
 
 static void end(struct world *w)
@@ -219,6 +225,91 @@ static void test_variable(void **state)
 	end(&w);
 }
 
+#define UKI "esp/EFI/Linux/debian.efi"
+#define PAYLOAD "/usr/lib/systemd/boot/efi/systemd-bootx64.efi" /* stands for a kernel: an EFI program, too */
+
+/* As dracut makes it. */
+static void make_uki(const struct world *w, const char *payload)
+{
+	char command[1024];
+
+	make(w, "cmdline", "root=/dev/vda ro other", 23); /* with its NUL */
+	make(w, UKI, "", 0);
+	(void)snprintf(command, sizeof(command), "objcopy --add-section .osrel=%s/cmdline --change-section-vma .osrel=0x20000 "
+	               "--add-section .cmdline=%s/cmdline --change-section-vma .cmdline=0x30000 --add-section .linux=%s "
+	               "--change-section-vma .linux=0x2000000 " STUB " %s/" UKI, w->dir, w->dir, payload, w->dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* Extended with the digests of what lies there. */
+static void extended_by_file(uint8_t pcr[static 32], const struct foresight *f, const char *path)
+{
+	CLEAN_FREE char *bytes = NULL;
+	uint8_t digest[BANK_DIGEST_MAX];
+	const struct part parts[] = { { pcr, 32 }, { digest, 32 } };
+	size_t len;
+
+	assert_int_equal(file_read(AT_FDCWD, path, 1 << 24, &bytes, &len), 0);
+	assert_true(foresee_digest(f, bytes, len, true, digest));
+	assert_true(digest_hash(NULL, BANK_SHA256, parts, 2, pcr));
+}
+
+/* Another image, and the kernel in it: two records change, and the command line is the image's. */
+static void test_uki(void **state)
+{
+	static struct world w;
+	struct foresight f;
+	char path[256];
+	uint8_t want[32] = { 0 };
+
+	(void)state;
+	w.log_file.len = 0;
+	put_header(&w.log_file);
+	put_image(&w.log_file, "\\EFI\\Linux\\debian.efi", "uki");
+	put_plain(&w.log_file, 11, EV_IPL, ".\0l\0i\0n\0u\0x\0\0", 14);
+	put_payload(&w.log_file);
+	put_plain(&w.log_file, 9, EV_EVENT_TAG, "\xec\x22\x3b\x8f\x0d\0\0\0Linux initrd", 21);
+	begin_with(&w);
+	make_uki(&w, PAYLOAD);
+	look(&w, SEALED | MASK(12) | MASK(13), &f);
+	assert_int_equal(f.blocked, 0);
+	assert_int_equal(f.count, 2);
+	assert_string_equal(f.next_cmdline, "root=/dev/vda ro other");
+	(void)snprintf(path, sizeof(path), "%s/" UKI, w.dir);
+	extended_by_file(want, &f, path);
+	extended_by_file(want, &f, PAYLOAD);
+	assert_memory_equal(f.prediction.values.value[4], want, 32);
+	same(&w, &f, 12);
+	foresee_end(&f);
+	/* what the stub will measure of its sections depends on its version; the kernel measures what the stub hands to it */
+	look(&w, SEALED | MASK(9) | MASK(11), &f);
+	assert_int_equal(f.blocked, MASK(9) | MASK(11));
+	foresee_end(&f);
+	look(&w, MASK(9), &f);
+	assert_int_equal(f.blocked, MASK(9));
+	foresee_end(&f);
+	/* no kernel can be measured in it: none is foreseen */
+	(void)snprintf(path, sizeof(path), "%s/cmdline", w.dir);
+	make_uki(&w, path);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked, MASK(4));
+	foresee_end(&f);
+	copy(&w, STUB, UKI);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked, MASK(4));
+	foresee_end(&f);
+	end(&w);
+	/* and where there was none */
+	begin(&w);
+	make_uki(&w, PAYLOAD);
+	(void)snprintf(path, sizeof(path), "mv %s/" UKI " %s/" LOADER, w.dir, w.dir);
+	assert_int_equal(system(path), 0);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(4));
+	foresee_end(&f);
+	end(&w);
+}
+
 static void test_grub(void **state)
 {
 	static const char kernel[] = "boot/vmlinuz-6.12.117+deb12-amd64", initrd[] = "boot/initrd.img-6.12.117+deb12-amd64";
@@ -335,7 +426,7 @@ static void test_superseded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable),
+		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable), cmocka_unit_test(test_uki),
 		cmocka_unit_test(test_grub), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
 	};
 
