@@ -57,31 +57,43 @@ static bool may_live(const struct boot *b, const struct seal_slot *s)
 	       (!s->object.approval.signature_len || b->config.reseal_online == ANSWER_YES);
 }
 
-/* The newest ones, which are the last, in their order. */
-static void live_slots(const struct boot *b, struct seal *ret)
+/* The one that opened and the newest others, which are the last, in their order; returns how many. Behind them the one that
+ * opened, where it is not to live: till the counter has moved it is the only one that is known to open. */
+static size_t live_slots(const struct boot *b, struct seal *ret)
 {
-	size_t place[SEAL_SLOTS_LIVE], n = 0;
+	size_t place[SEAL_SLOTS_LIVE], n = 0, live;
+	bool has_used = false;
 
-	for (size_t i = b->seal.slots; i > 0 && n < SEAL_SLOTS_LIVE; i--)
-		if (may_live(b, &b->seal.slot[i - 1]))
-			place[n++] = i - 1;
+	for (size_t i = b->seal.slots; i > 0; i--) {
+		const struct seal_slot *s = &b->seal.slot[i - 1];
+		bool is_used = !has_used && seal_slot_same(s, &b->used);
+
+		if (!may_live(b, s) || (!is_used && n - has_used == SEAL_SLOTS_LIVE - 1))
+			continue;
+		has_used = has_used || is_used;
+		place[n++] = i - 1;
+	}
+	live = n;
 	*ret = b->seal;
 	ret->slots = 0;
 	while (n > 0)
 		ret->slot[ret->slots++] = b->seal.slot[place[--n]];
+	if (!has_used)
+		ret->slot[ret->slots++] = b->used;
+	return live;
 }
 
-/* Started without PCRs, for one boot: what the machine is now is what it will be. OK where no slot is for that yet. */
-static enum outcome slot_of_now(struct boot *b, const struct seal *s, struct seal_slot *ret, struct why *why)
+/* Started without PCRs, for one boot: what the machine is now is what it will be. BLOCKED: a slot is for that already. */
+static enum outcome slot_of_now(struct boot *b, const struct seal *s, size_t live, struct seal_slot *ret, struct why *why)
 {
 	enum outcome o;
 
 	*ret = b->used;
 	ret->once = false;
 	ret->object.resets = 0;
-	ret->object.pcrs = s->slots ? s->slot[s->slots - 1].object.pcrs : b->config.pcrs;
+	ret->object.pcrs = live ? s->slot[live - 1].object.pcrs : b->config.pcrs;
 	o = tpm_pcr_digest(b->tpm, &ret->object.pcrs, ret->object.pcr_digest, &ret->object.pcr_digest_len, why);
-	for (size_t i = 0; o == OUTCOME_OK && i < s->slots; i++)
+	for (size_t i = 0; o == OUTCOME_OK && i < live; i++)
 		if (seal_slot_same(ret, &s->slot[i]))
 			o = OUTCOME_BLOCKED;
 	return o;
@@ -143,18 +155,30 @@ static enum outcome renew_all(struct boot *b, enum stage floor, const struct sea
 	return o;
 }
 
+/* Without it the next boot would have none: then it is not counted up. */
+static enum outcome renew_now(struct boot *b, enum stage floor, const struct seal_signer *fleet, struct seal *ret, size_t live,
+                              struct why *why)
+{
+	struct seal_slot now;
+	enum outcome o = slot_of_now(b, ret, live, &now, why);
+
+	if (o != OUTCOME_OK || ret->slots == SEAL_SLOTS_MAX)
+		return o == OUTCOME_BLOCKED ? OUTCOME_OK : o;
+	o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
+	ret->slots += o == OUTCOME_OK;
+	return o;
+}
+
 /* The live slots, and their successors behind them. */
 static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
 {
 	struct seal_signer signer;
 	bool moves, has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &signer, &moves);
 	const struct seal_signer *fleet = has_fleet ? &signer : NULL;
+	size_t live = live_slots(b, ret), kept = ret->slots;
 	struct seal_slot now;
 	enum outcome o;
-	size_t live;
 
-	live_slots(b, ret);
-	live = ret->slots;
 	/* to another key or epoch: only this boot's values go along, which it has signed. A slot for those of an image that
 	 * was revoked would outlive it */
 	if (moves && !b->used.once && !b->used.object.resets) {
@@ -165,12 +189,9 @@ static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret
 	} else {
 		o = renew_all(b, floor, fleet, ret, live, why);
 	}
-	if (o == OUTCOME_OK && b->used.object.resets && slot_of_now(b, ret, &now, why) == OUTCOME_OK &&
-	    ret->slots < SEAL_SLOTS_MAX) {
-		o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
-		ret->slots += o == OUTCOME_OK;
-	}
-	if (o == OUTCOME_OK && ret->slots == live) {
+	if (o == OUTCOME_OK && b->used.object.resets)
+		o = renew_now(b, floor, fleet, ret, live, why);
+	if (o == OUTCOME_OK && ret->slots == kept) {
 		why_set(why, WHY_TEXT, 0, "renew", b->config.seal);
 		why_detail(why, "no slot would be left");
 		o = OUTCOME_REFUSED;
