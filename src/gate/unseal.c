@@ -124,10 +124,7 @@ static bool take_root_signatures(struct boot *b)
 /* The key or the epoch that the configuration names is not yet the seal's, and has signed this boot: a blessed one moves on. */
 static void look_ahead(struct boot *b, struct chip_state *c)
 {
-	struct pcr_selection pcrs;
-
-	b->record.renew = b->fleet.keys && !fleet_is_named(&b->fleet, &b->used.object) &&
-	                  fleet_has_signed(&b->fleet, b->tpm, c, &pcrs, NULL) == OUTCOME_OK;
+	b->record.renew = fleet_moves(&b->fleet, b->tpm, c, &b->used.object);
 }
 
 static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
