@@ -155,14 +155,16 @@ size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stag
 	return before - s->slots;
 }
 
-bool approving_end_suspension(struct approving *a)
+bool approving_end_suspension(struct approving *a, uint32_t resets)
 {
 	bool any = false;
 
 	for (size_t i = a->seal.slots; i > 0; i--) {
-		if (!a->seal.slot[i - 1].object.resets)
+		const struct seal_object *o = &a->seal.slot[i - 1].object;
+
+		if (!o->resets || (o->generation == a->generation && o->resets == resets + APPROVING_RESETS))
 			continue;
-		any |= a->seal.slot[i - 1].object.generation == a->generation;
+		any |= o->generation == a->generation;
 		drop(&a->seal, i - 1);
 	}
 	return any;

@@ -34,8 +34,11 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
  * boot. Returns how many went. */
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32]);
 
-/* A good boot without it: the slots for one boot without PCRs go, of which copies may be kept. Were there any? */
-bool approving_end_suspension(struct approving *a);
+/* Firmware resets by itself while it updates itself. It is one boot all the same: whoever uses the slot counts up. */
+#define APPROVING_RESETS 3
+/* A good boot without it: the slots for one boot without PCRs go, of which copies may be kept. Were there any? Those that were asked
+ * for in this boot, by the TPM's number of resets, are for the next, and stay. */
+bool approving_end_suspension(struct approving *a, uint32_t resets);
 
 enum outcome approving_store(const struct approving *a, struct why *why);
 

@@ -107,7 +107,7 @@ static int bless(void)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
-	if (settle_slots(&c, r.decision.stage, &settled, &why) != OUTCOME_OK)
+	if (settle_slots(&c, &r, &settled, &why) != OUTCOME_OK)
 		(void)sealing_failed("the seal keeps slots that an update has replaced", &why);
 	else if (settled.dropped)
 		log_notice("%zu slots of the seal, for what was booted before the update, are gone", settled.dropped);

@@ -234,7 +234,7 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	if (o != OUTCOME_OK)
 		return o;
 	b->generation++;
-	b->record.renew = false;
+	b->record.renew = b->record.suspended = false;
 	BOOT_EVIDENCE(b)->key.floor = floor;
 	return OUTCOME_OK;
 }
