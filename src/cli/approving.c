@@ -101,6 +101,18 @@ static bool make_room(struct approving *a, const uint8_t now[static 32])
 	return a->seal.slots < SEAL_SLOTS_LIVE;
 }
 
+/* Of what is there, too, the newest are those for boots to come: a good boot drops what is before its own. */
+static enum outcome to_end(struct seal *s, size_t place)
+{
+	const struct seal_slot x = s->slot[place];
+
+	if (place == s->slots - 1)
+		return OUTCOME_BLOCKED;
+	drop(s, place);
+	s->slot[s->slots++] = x;
+	return OUTCOME_OK;
+}
+
 enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
                            const uint8_t now[static 32], struct why *why)
 {
@@ -117,7 +129,7 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 	s.has_mac = false;
 	for (size_t i = 0; i < a->seal.slots; i++)
 		if (seal_slot_same(&s, &a->seal.slot[i]))
-			return OUTCOME_BLOCKED;
+			return to_end(&a->seal, i);
 	o = tpm_policy_to_approve(t, &s.object, policy, why);
 	if (o == OUTCOME_OK)
 		o = approval_sign(&a->request, policy, &s.object.approval, why);
