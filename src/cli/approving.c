@@ -17,9 +17,9 @@ int approving_lock(const char *path)
 	const char *slash = strrchr(path, '/');
 	int fd;
 
-	if (!slash || (size_t)(slash - path) >= sizeof(dir))
+	if (slash && (size_t)(slash - path) >= sizeof(dir))
 		return -1;
-	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash == path ? 1 : slash - path), path); /* it fits */
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1, slash ? path : "."); /* it fits */
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
 		return fd;

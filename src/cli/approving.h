@@ -42,7 +42,7 @@ bool approving_end_suspension(struct approving *a, uint32_t resets);
 
 enum outcome approving_store(const struct approving *a, struct why *why);
 
-/* One at a time: two hooks may run at once. -1: cannot. Closing it ends it. */
+/* One at a time, whoever changes the seal at path: hooks may run at once, and a person may seal anew. -1: cannot. Closing it ends it. */
 int approving_lock(const char *path);
 
 #endif
