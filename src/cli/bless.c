@@ -63,9 +63,10 @@ static int bless_trial(const struct record *r, const struct config *c)
  * what was. Where the floor is to rise it is counted up all the same. */
 static int bless_renewal(const struct record *r)
 {
+	bool rises;
 	int code;
 
-	if (file_exists(AT_FDCWD, BOOT_REQUEST_PATH))
+	if (asking_pending(&rises))
 		return IMAGATE_OK;
 	code = asking_store(STAGE_UNSET, r->evidence.key.floor);
 	if (code == IMAGATE_OK && r->renew)
