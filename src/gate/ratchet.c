@@ -228,6 +228,8 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	if (o == OUTCOME_OK)
 		o = next_seal(b, floor, &next, why);
 	if (o == OUTCOME_OK)
+		o = tpm_counter_outrun(b->tpm, b->generation + 1, &auth, why);
+	if (o == OUTCOME_OK)
 		o = store_seal(b, &next, why);
 	if (o == OUTCOME_OK)
 		o = tpm_counter_increment(b->tpm, next.slot[0].object.counter, &auth, why);

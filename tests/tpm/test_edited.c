@@ -72,6 +72,7 @@ struct world {
 	struct config config;
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 	bool uncounted; /* the gate must not count up */
+	bool asks;      /* it is to count up */
 };
 
 static void put(const struct world *w, const char *name, const char *text, size_t len)
@@ -177,7 +178,10 @@ static enum outcome boot(struct world *w, struct boot *b)
 		assert_int_equal(b->master.len, 0);
 	b->record.decision = (struct decision){ .verdict = VERDICT_ADMIT, .use_key = o == OUTCOME_OK, .stage = w->config.stage };
 	if (o == OUTCOME_OK) {
-		enum outcome ratchet = step_ratchet(b);
+		enum outcome ratchet;
+
+		b->request.floor = w->asks ? w->config.floor : STAGE_UNSET;
+		ratchet = step_ratchet(b);
 
 		assert_true(w->uncounted ? ratchet == OUTCOME_REFUSED : ratchet == OUTCOME_OK || ratchet == OUTCOME_BLOCKED);
 	}
@@ -564,12 +568,63 @@ static void test_one_boot_cut(void **state)
 	chip_stop(&w.c);
 }
 
+/* The power was cut before the counter moved: a slot of the next generation is on the disk. Root takes a copy of it, has the
+ * counter deleted and made anew behind the closed door, and counts as far as he likes. */
+static void test_counter_made_anew(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct seal copy;
+	struct secret his, key = { 0 };
+	struct tpm *t = NULL;
+	int status = -1, at;
+	uint64_t value = 0;
+
+	(void)state;
+	world_begin(&w, ANSWER_NO, STAGE_ENFORCE);
+	for (at = 1; copy.slots < 2; at++) {
+		pid_t pid;
+
+		start(&w, 0);
+		w.asks = true;
+		pid = fork();
+		if (pid == 0) {
+			changes = 0;
+			cut_at = at;
+			_exit(boots(&w) == OUTCOME_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+		approving_begin(&w, &a);
+		copy = a.seal;
+	}
+	assert_int_equal(copy.slots, 2);
+	assert_true(copy.slot[1].object.generation == w.seal.slot[0].object.generation + 1);
+	store(&w);
+	start(&w, 0);
+	w.asks = false;
+	assert_true(secret_random(&his, COUNTER_AUTH_LEN));
+	(void)boots(&w);
+	WITH_TPM(&w.c, t, NULL) {
+		uint32_t index;
+
+		assert_int_equal(tpm_counter_undefine(t, copy.slot[1].object.counter, NULL), OUTCOME_OK);
+		assert_int_equal(tpm_counter_define(t, &his, &index, NULL), OUTCOME_OK);
+		assert_int_equal(index, copy.slot[1].object.counter);
+		assert_int_equal(tpm_counter_read(t, index, &value, NULL), OUTCOME_OK);
+		assert_true(value > copy.slot[1].object.generation);
+		assert_int_not_equal(tpm_unseal(t, &copy.slot[1].object, NULL, 0, &key, NULL), OUTCOME_OK);
+	}
+	chip_stop(&w.c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edited), cmocka_unit_test(test_offline), cmocka_unit_test(test_one_boot),
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
+		cmocka_unit_test(test_counter_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
