@@ -113,6 +113,7 @@ static void test_other_tpm(void **state)
 	struct chip c, other;
 	struct sealed s;
 	struct secret back = { 0 };
+	struct tpm *t = NULL;
 	struct why why = { 0 };
 
 	(void)state;
@@ -120,6 +121,11 @@ static void test_other_tpm(void **state)
 	chip_boot(&other);
 	sealed(&c, &s);
 	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_REFUSED);
+	WITH_TPM(&other, t, &why) { /* a seal of many slots: three objects are what the kernel keeps for a process */
+		for (int i = 0; i < SEAL_SLOTS_LIVE; i++)
+			assert_int_equal(tpm_unseal(t, &s.object, s.srk, s.srk_len, &back, &why), OUTCOME_REFUSED);
+		assert_false(tpm_superseded_is_why(&why));
+	}
 	s.srk_len = 0; /* not pinned: still not to be had there */
 	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_BROKEN);
 	assert_int_equal(back.len, 0);
