@@ -42,8 +42,10 @@ static enum outcome read_own_seal(struct boot *b, struct why *why)
 	}
 	o = seal_file_parse(b->config.seal, text, len, &b->seal, why);
 	b->has_seal = o == OUTCOME_OK;
-	if (b->has_seal)
+	if (b->has_seal) {
 		memcpy(b->key_id, b->seal.key_id, KEY_ID_LEN);
+		b->own_floor = seal_floor(&b->seal);
+	}
 	return o;
 }
 
@@ -182,7 +184,7 @@ static enum outcome read_key_files(struct boot *b, struct why *why)
 	return OUTCOME_OK;
 }
 
-enum outcome step_unseal(struct boot *b)
+static enum outcome unseal(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_UNSEAL);
 	struct stance s = boot_stance(b);
@@ -207,6 +209,17 @@ enum outcome step_unseal(struct boot *b)
 	if (b->config.key_source == KEY_SOURCE_FILE)
 		return read_key_files(b, why);
 	return o == OUTCOME_OK ? unseal_from_tpm(b, why) : o;
+}
+
+/* What the key came with counts. Without it, the root's seal is anybody's word, and may only raise the floor. */
+enum outcome step_unseal(struct boot *b)
+{
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	enum outcome o = unseal(b);
+
+	if (o != OUTCOME_OK && k->floor < b->own_floor)
+		k->floor = b->own_floor;
+	return o;
 }
 
 enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why)

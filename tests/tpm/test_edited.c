@@ -73,6 +73,7 @@ struct world {
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
 	bool uncounted; /* the gate must not count up */
 	bool asks;      /* it is to count up */
+	const char *initramfs; /* below the root; NULL: all that is read is the root's */
 };
 
 static void put(const struct world *w, const char *name, const char *text, size_t len)
@@ -150,13 +151,15 @@ static void world_begin(struct world *w, enum answer online, enum stage floor)
 /* What the gate's steps make of this boot; then the door is closed. */
 static enum outcome boot(struct world *w, struct boot *b)
 {
+	char initramfs[96];
 	enum outcome o;
 
 	boot_init(b);
 	b->rehearse = true; /* no kernel's keyring is touched */
 	b->tcti = w->c.tcti;
 	b->sysroot_path = w->c.dir;
-	b->root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(initramfs, sizeof(initramfs), "%s/%s", w->c.dir, w->initramfs ? w->initramfs : "");
+	b->root = open(initramfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	b->config = w->config;
 	(void)snprintf(b->config.seal, sizeof(b->config.seal), "/etc/imagate/seal.pem");
 	b->has_config = b->has_cmdline = true;
@@ -568,6 +571,32 @@ static void test_one_boot_cut(void **state)
 	chip_stop(&w.c);
 }
 
+/* What the file on the disk says of the floor does not lower it where the key is not there to say it. */
+static void test_floor_is_edited(void **state)
+{
+	static struct world w;
+	static struct boot b;
+	char command[256];
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_ENFORCE);
+	(void)snprintf(command, sizeof(command), "cd %s && mkdir initramfs && cp -r etc proc initramfs", w.c.dir);
+	assert_int_equal(system(command), 0);
+	w.initramfs = "initramfs";
+	w.config.floor = w.config.stage = STAGE_FIX; /* it rose since */
+	w.seal.slot[0].floor = STAGE_FIX;
+	store(&w);
+	start(&w, 0);
+	assert_int_equal(boot(&w, &b), OUTCOME_OK); /* and what is sealed says it */
+	assert_int_equal(BOOT_EVIDENCE(&b)->key.floor, STAGE_ENFORCE);
+	boot_end(&b);
+	start(&w, 1);
+	assert_int_not_equal(boot(&w, &b), OUTCOME_OK);
+	assert_int_equal(BOOT_EVIDENCE(&b)->key.floor, STAGE_ENFORCE);
+	boot_end(&b);
+	chip_stop(&w.c);
+}
+
 /* The power was cut before the counter moved: a slot of the next generation is on the disk. Root takes a copy of it, has the
  * counter deleted and made anew behind the closed door, and counts as far as he likes. */
 static void test_counter_made_anew(void **state)
@@ -624,7 +653,7 @@ int main(void)
 		cmocka_unit_test(test_edited), cmocka_unit_test(test_offline), cmocka_unit_test(test_one_boot),
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
-		cmocka_unit_test(test_counter_made_anew),
+		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
