@@ -1,31 +1,56 @@
 #include "cli/approving.h"
 
+#include "base/clean.h"
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "tpm/tpm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-int approving_lock(const char *path)
+/* Takes fd over. */
+static int locked(int fd)
+{
+	if (fd >= 0 && flock(fd, LOCK_EX) < 0)
+		clean_fd(&fd);
+	return fd;
+}
+
+static int lock_dir_of(const char *path)
 {
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	int fd;
 
 	if (slash && (size_t)(slash - path) >= sizeof(dir))
 		return -1;
 	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1, slash ? path : "."); /* it fits */
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-		return fd;
-	if (fd >= 0)
+	return locked(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* The file, which is root's alone: anybody who may read a directory may lock it, and for ever. Who waited for one that was
+ * replaced waits again. */
+int approving_lock(const char *path)
+{
+	struct stat mine, there;
+
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+		if (fd < 0 && errno == ENOENT)
+			return lock_dir_of(path); /* the first seal */
+		fd = locked(fd);
+		if (fd < 0)
+			return -1;
+		if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+			return fd;
 		(void)close(fd);
-	return -1;
+	}
 }
 
 enum outcome approving_read(struct approving *a, struct why *why)

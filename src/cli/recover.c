@@ -38,7 +38,7 @@ static int lock_and_read_again(const char *path, struct seal *s)
 	memcpy(id, s->key_id, KEY_ID_LEN);
 	if (lock >= 0 && read_seal(path, s, &why) == OUTCOME_OK && !memcmp(id, s->key_id, KEY_ID_LEN))
 		return lock;
-	log_error(lock < 0 ? "%s: its directory cannot be locked; nothing was changed" : "%s was replaced meanwhile; nothing was changed", path);
+	log_error(lock < 0 ? "%s: it cannot be locked; nothing was changed" : "%s was replaced meanwhile; nothing was changed", path);
 	clean_fd(&lock);
 	return -1;
 }

@@ -284,7 +284,7 @@ static int reseal(struct resealing *r)
 		return sealing_failed("the seal is as it was", &why);
 	lock = approving_lock(c.seal);
 	if (lock < 0) {
-		log_error("%s: its directory cannot be locked", c.seal);
+		log_error("%s: it cannot be locked", c.seal);
 		return IMAGATE_FAILED;
 	}
 	if (approving_read(&r->a, &why) != OUTCOME_OK || tpm_open(r->tcti, 0, &t, &why) != OUTCOME_OK)

@@ -98,7 +98,7 @@ static int seal(const struct wish *w)
 	g.stage = sealing_stage(&c);
 	lock = approving_lock(g.path);
 	if (lock < 0) {
-		log_error("%s: its directory cannot be locked; nothing was changed", g.path);
+		log_error("%s: it cannot be locked; nothing was changed", g.path);
 		return IMAGATE_FAILED;
 	}
 	if (file_exists(AT_FDCWD, g.path) && !w->force) {

@@ -37,9 +37,10 @@ waits() { # pid
 	done
 	return 1
 }
-exec 8<"$tmp/etc/imagate"
+exec 7<"$tmp/etc/imagate" 8<"$seal"
+flock 7 # which any user may do: it holds up nobody
 flock 8
-"$b/imagate" seal --force --config "$conf" --output "$seal" --tcti "$TPM2TOOLS_TCTI" >"$tmp/out2" 2>&1 8<&- &
+"$b/imagate" seal --force --config "$conf" --output "$seal" --tcti "$TPM2TOOLS_TCTI" >"$tmp/out2" 2>&1 7<&- 8<&- &
 pid=$!
 waits $pid; result seal_waits $?
 kill $pid 2>/dev/null
@@ -47,7 +48,7 @@ wait $pid 2>/dev/null
 
 # and takes what is there by then: a hook's slot is not lost
 echo "$key" >"$tmp/key"
-"$b/imagate" recover --add --root "$tmp" --tcti "$TPM2TOOLS_TCTI" <"$tmp/key" >"$tmp/out2" 2>&1 8<&- &
+"$b/imagate" recover --add --root "$tmp" --tcti "$TPM2TOOLS_TCTI" <"$tmp/key" >"$tmp/out2" 2>&1 7<&- 8<&- &
 pid=$!
 waits $pid; result recover_waits $?
 sed -n '/^Slot:/,$p' "$seal" >"$tmp/slot"
