@@ -183,7 +183,8 @@ static enum outcome boot(struct world *w, struct boot *b)
 	if (o == OUTCOME_OK) {
 		enum outcome ratchet;
 
-		b->request.floor = w->asks ? w->config.floor : STAGE_UNSET;
+		b->request.floor = w->asks ? w->config.stage : STAGE_UNSET;
+		memset(b->request.cmdline, 9, sizeof(b->request.cmdline)); /* another boot's */
 		ratchet = step_ratchet(b);
 
 		assert_true(w->uncounted ? ratchet == OUTCOME_REFUSED : ratchet == OUTCOME_OK || ratchet == OUTCOME_BLOCKED);
@@ -571,6 +572,26 @@ static void test_one_boot_cut(void **state)
 	chip_stop(&w.c);
 }
 
+/* The floor rises to enforce in the first boot of an image with another command line than that of the boot that asked for it. */
+static void test_rise_in_between(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = STAGE_ENFORCE;
+	w.asks = true;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.asks = false;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	put(&w, "proc/cmdline", "root=/dev/vdb ro\n", 17); /* now it counts */
+	start(&w, 0);
+	assert_int_not_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
 /* What the file on the disk says of the floor does not lower it where the key is not there to say it. */
 static void test_floor_is_edited(void **state)
 {
@@ -654,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
 		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
+		cmocka_unit_test(test_rise_in_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
