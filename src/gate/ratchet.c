@@ -167,7 +167,7 @@ static enum outcome renew_now(struct boot *b, enum stage floor, const struct sea
 
 	if (o != OUTCOME_OK || ret->slots == SEAL_SLOTS_MAX)
 		return o == OUTCOME_BLOCKED ? OUTCOME_OK : o;
-	o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
+	o = renew(b, &now, cmdline_for(b, &b->used, floor), floor, fleet, &ret->slot[ret->slots], why);
 	ret->slots += o == OUTCOME_OK;
 	return o;
 }
@@ -262,11 +262,12 @@ static enum outcome carry_out(struct boot *b, struct why *why)
 	const struct decision *d = &b->record.decision;
 	const enum stage floor = BOOT_EVIDENCE(b)->key.floor;
 
-	if (b->used_permit_slot || b->request.permit == d->stage)
-		return count_up(b, floor, why);
-	/* the floor of now: a permit was withdrawn, and its copies die with the generation */
+	/* the floor of now: a permit was withdrawn, and its copies die with the generation. Before the others: with them the request
+	 * dies, too, and nobody asks again */
 	if (b->request.floor != STAGE_UNSET && b->request.floor >= floor && b->request.floor <= d->stage)
 		return count_up(b, b->request.floor, why);
+	if (b->used_permit_slot || b->request.permit == d->stage)
+		return count_up(b, floor, why);
 	return OUTCOME_BLOCKED;
 }
 

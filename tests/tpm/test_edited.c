@@ -592,6 +592,27 @@ static void test_rise_in_between(void **state)
 	chip_stop(&w.c);
 }
 
+/* A rise of the floor was asked for, and the boot that is to see to it is one without PCRs: it does both. */
+static void test_one_boot_rises(void **state)
+{
+	static struct world w;
+	static struct approving a;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = STAGE_ENFORCE;
+	suspend(&w, &a);
+	w.asks = true;
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.asks = false;
+	approving_begin(&w, &a);
+	assert_int_equal(seal_floor(&a.seal), STAGE_ENFORCE);
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
 /* What the file on the disk says of the floor does not lower it where the key is not there to say it. */
 static void test_floor_is_edited(void **state)
 {
@@ -675,7 +696,7 @@ int main(void)
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
 		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
-		cmocka_unit_test(test_rise_in_between),
+		cmocka_unit_test(test_rise_in_between), cmocka_unit_test(test_one_boot_rises),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
