@@ -256,9 +256,10 @@ enum outcome tpm_counter_outrun(struct tpm *t, uint64_t value, const struct secr
 		o = define(t, HANDLE_SPARE, HANDLE_SPARE, auth, &index, why);
 	if (o != OUTCOME_OK)
 		return o;
-	while (o == OUTCOME_OK && is <= value) {
+	/* it is above all others itself: once is enough, as a rule */
+	while (o == OUTCOME_OK && is < value) {
 		o = tpm_counter_read(t, index, &is, why);
-		if (o == OUTCOME_OK && is <= value)
+		if (o == OUTCOME_OK && is < value)
 			o = tpm_counter_increment(t, index, auth, why);
 	}
 	if (o == OUTCOME_OK)
