@@ -1,31 +1,56 @@
 #include "cli/approving.h"
 
+#include "base/clean.h"
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "tpm/tpm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-int approving_lock(const char *path)
+/* Takes fd over. */
+static int locked(int fd)
+{
+	if (fd >= 0 && flock(fd, LOCK_EX) < 0)
+		clean_fd(&fd);
+	return fd;
+}
+
+static int lock_dir_of(const char *path)
 {
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	int fd;
 
-	if (!slash || (size_t)(slash - path) >= sizeof(dir))
+	if (slash && (size_t)(slash - path) >= sizeof(dir))
 		return -1;
-	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash == path ? 1 : slash - path), path); /* it fits */
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-		return fd;
-	if (fd >= 0)
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1, slash ? path : "."); /* it fits */
+	return locked(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* The file, which is root's alone: anybody who may read a directory may lock it, and for ever. Who waited for one that was
+ * replaced waits again. */
+int approving_lock(const char *path)
+{
+	struct stat mine, there;
+
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+		if (fd < 0 && errno == ENOENT)
+			return lock_dir_of(path); /* the first seal */
+		fd = locked(fd);
+		if (fd < 0)
+			return -1;
+		if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+			return fd;
 		(void)close(fd);
-	return -1;
+	}
 }
 
 enum outcome approving_read(struct approving *a, struct why *why)
@@ -101,6 +126,18 @@ static bool make_room(struct approving *a, const uint8_t now[static 32])
 	return a->seal.slots < SEAL_SLOTS_LIVE;
 }
 
+/* Of what is there, too, the newest are those for boots to come: a good boot drops what is before its own. */
+static enum outcome to_end(struct seal *s, size_t place)
+{
+	const struct seal_slot x = s->slot[place];
+
+	if (place == s->slots - 1)
+		return OUTCOME_BLOCKED;
+	drop(s, place);
+	s->slot[s->slots++] = x;
+	return OUTCOME_OK;
+}
+
 enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
                            const uint8_t now[static 32], struct why *why)
 {
@@ -117,7 +154,7 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 	s.has_mac = false;
 	for (size_t i = 0; i < a->seal.slots; i++)
 		if (seal_slot_same(&s, &a->seal.slot[i]))
-			return OUTCOME_BLOCKED;
+			return to_end(&a->seal, i);
 	o = tpm_policy_to_approve(t, &s.object, policy, why);
 	if (o == OUTCOME_OK)
 		o = approval_sign(&a->request, policy, &s.object.approval, why);
@@ -155,14 +192,16 @@ size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stag
 	return before - s->slots;
 }
 
-bool approving_end_suspension(struct approving *a)
+bool approving_end_suspension(struct approving *a, uint32_t resets)
 {
 	bool any = false;
 
 	for (size_t i = a->seal.slots; i > 0; i--) {
-		if (!a->seal.slot[i - 1].object.resets)
+		const struct seal_object *o = &a->seal.slot[i - 1].object;
+
+		if (!o->resets || (o->generation == a->generation && o->resets == resets + APPROVING_RESETS))
 			continue;
-		any |= a->seal.slot[i - 1].object.generation == a->generation;
+		any |= o->generation == a->generation;
 		drop(&a->seal, i - 1);
 	}
 	return any;

@@ -26,7 +26,7 @@ enum outcome approving_read(struct approving *a, struct why *why);
 const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why);
 
 /* base once more, for the PCRs or resets, stage, command line of like, whose object need not be one. OK: it was added, and the oldest
- * approved one went where there was no room; BLOCKED: it was there already. now: the PCR digest of this boot, which stays. */
+ * approved one went where there was no room, or it was there and is the newest now; BLOCKED: it was that already. now: the PCR digest of this boot, which stays. */
 enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
                            const uint8_t now[static 32], struct why *why);
 
@@ -34,12 +34,15 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
  * boot. Returns how many went. */
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32]);
 
-/* A good boot without it: the slots for one boot without PCRs go, of which copies may be kept. Were there any? */
-bool approving_end_suspension(struct approving *a);
+/* Firmware resets by itself while it updates itself. It is one boot all the same: whoever uses the slot counts up. */
+#define APPROVING_RESETS 3
+/* A good boot without it: the slots for one boot without PCRs go, of which copies may be kept. Were there any? Those that were asked
+ * for in this boot, by the TPM's number of resets, are for the next, and stay. */
+bool approving_end_suspension(struct approving *a, uint32_t resets);
 
 enum outcome approving_store(const struct approving *a, struct why *why);
 
-/* One at a time: two hooks may run at once. -1: cannot. Closing it ends it. */
+/* One at a time, whoever changes the seal at path: hooks may run at once, and a person may seal anew. -1: cannot. Closing it ends it. */
 int approving_lock(const char *path);
 
 #endif

@@ -32,17 +32,19 @@ enum outcome asking_key(uint64_t *ret_generation, struct secret *ret, struct why
 	return secret_set(ret, offer.bytes + 8, REQUEST_KEY_LEN) ? OUTCOME_OK : OUTCOME_BROKEN;
 }
 
-/* A permit must not take its place: nobody would ask for it again. */
-static bool floor_is_pending(void)
+bool asking_pending(bool *ret_floor)
 {
 	CLEAN_FREE char *text = NULL;
-	struct request r;
-	const char *error;
-	unsigned line;
+	SECRET key = { 0 };
+	struct request r = { .floor = STAGE_UNSET };
+	uint64_t generation;
+	bool is;
 	size_t len;
 
-	return file_read(AT_FDCWD, BOOT_REQUEST_PATH, REQUEST_MAX, &text, &len) == 0 &&
-	       request_parse(text, len, &r, &line, &error) && r.floor != STAGE_UNSET;
+	is = file_read(AT_FDCWD, BOOT_REQUEST_PATH, REQUEST_MAX, &text, &len) == 0 && asking_key(&generation, &key, NULL) == OUTCOME_OK &&
+	     request_is_pending(text, len, generation, &r);
+	*ret_floor = is && r.floor != STAGE_UNSET;
+	return is;
 }
 
 static enum outcome cmdline_of_now(uint8_t ret[static CMDLINE_DIGEST_LEN], struct why *why)
@@ -60,9 +62,11 @@ int asking_store(enum stage permit, enum stage floor)
 	struct why why = { 0 };
 	char text[REQUEST_MAX], hex[65];
 	size_t n;
+	bool rises;
 	int e;
 
-	if (permit != STAGE_UNSET && floor_is_pending()) {
+	/* a permit must not take its place: nobody would ask for it again */
+	if (permit != STAGE_UNSET && asking_pending(&rises) && rises) {
 		log_error("a rise of the floor has been asked for and not been carried out: reboot first");
 		return IMAGATE_NOT_ADMITTED;
 	}

@@ -11,6 +11,8 @@
  * replaced. */
 int asking_store(enum stage permit, enum stage floor);
 
+/* Is one there that the next boot's gate will see to, and is it for the floor? */
+bool asking_pending(bool *ret_floor);
 
 /* The request key that this boot's gate left to root, and its generation. ABSENT: none. */
 enum outcome asking_key(uint64_t *ret_generation, struct secret *ret, struct why *why);

@@ -63,9 +63,10 @@ static int bless_trial(const struct record *r, const struct config *c)
  * what was. Where the floor is to rise it is counted up all the same. */
 static int bless_renewal(const struct record *r)
 {
+	bool rises;
 	int code;
 
-	if (file_exists(AT_FDCWD, BOOT_REQUEST_PATH))
+	if (asking_pending(&rises))
 		return IMAGATE_OK;
 	code = asking_store(STAGE_UNSET, r->evidence.key.floor);
 	if (code == IMAGATE_OK && r->renew)
@@ -107,7 +108,7 @@ static int bless(void)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
-	if (settle_slots(&c, r.decision.stage, &settled, &why) != OUTCOME_OK)
+	if (settle_slots(&c, &r, &settled, &why) != OUTCOME_OK)
 		(void)sealing_failed("the seal keeps slots that an update has replaced", &why);
 	else if (settled.dropped)
 		log_notice("%zu slots of the seal, for what was booted before the update, are gone", settled.dropped);

@@ -1,8 +1,10 @@
 /* imagate recover: the key that is there, by the recovery key, sealed to this machine as it is now. */
+#include "base/clean.h"
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cli/approving.h"
 #include "cli/bykey.h"
 #include "cli/sealing.h"
 #include "cli/verb.h"
@@ -26,6 +28,21 @@ struct wish {
 	bool add;
 };
 
+/* A person may take long to type the key: what was done to the seal meanwhile, by a package's hook, is not undone. */
+static int lock_and_read_again(const char *path, struct seal *s)
+{
+	uint8_t id[KEY_ID_LEN];
+	struct why why = { 0 };
+	int lock = approving_lock(path);
+
+	memcpy(id, s->key_id, KEY_ID_LEN);
+	if (lock >= 0 && read_seal(path, s, &why) == OUTCOME_OK && !memcmp(id, s->key_id, KEY_ID_LEN))
+		return lock;
+	log_error(lock < 0 ? "%s: it cannot be locked; nothing was changed" : "%s was replaced meanwhile; nothing was changed", path);
+	clean_fd(&lock);
+	return -1;
+}
+
 static int recover(const struct wish *w)
 {
 	static struct config c;
@@ -35,6 +52,7 @@ static int recover(const struct wish *w)
 	SECRET payload = { 0 };
 	struct why why = { 0 };
 	struct sealing g = { .config = &c, .tcti = w->tcti, .root = w->root, .path = path };
+	CLEAN_FD lock = -1;
 
 	(void)snprintf(config, sizeof(config), "%s%s", strcmp(w->root, "/") ? w->root : "", BOOT_CONFIG_PATH);
 	if (ini_config_load(AT_FDCWD, config, &c, &why) != OUTCOME_OK)
@@ -42,14 +60,17 @@ static int recover(const struct wish *w)
 	(void)snprintf(path, sizeof(path), "%s%s", strcmp(w->root, "/") ? w->root : "", c.seal);
 	if (read_seal(path, &s, &why) != OUTCOME_OK)
 		return sealing_failed("no seal to recover", &why), IMAGATE_USAGE;
-	g.floor = w->floor != STAGE_UNSET ? w->floor : s.slots ? seal_floor(&s) : c.floor;
-	if (g.floor < c.floor)
-		g.floor = c.floor;
 	(void)secret_harden_process(); /* best effort: said by seal */
 	if (!master_by_recovery_key(&s, &master)) {
 		log_error("that is not the recovery key of %s; nothing was changed", path);
 		return IMAGATE_FAILED;
 	}
+	lock = lock_and_read_again(path, &s);
+	if (lock < 0)
+		return IMAGATE_FAILED;
+	g.floor = w->floor != STAGE_UNSET ? w->floor : s.slots ? seal_floor(&s) : c.floor;
+	if (g.floor < c.floor)
+		g.floor = c.floor;
 	g.stage = sealing_stage(&c);
 	if (w->add && sealing_add(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("the key is right, and no slot could be added; nothing was changed", &why);

@@ -26,9 +26,6 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-/* Firmware resets by itself while it updates itself. It is one boot all the same: whoever uses the slot counts up. */
-#define RESETS 3
-
 struct resealing {
 	const struct verb *verb;
 	const char *tcti, *words;
@@ -213,7 +210,7 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	like.values = (struct seal_values){ 0 };
 	like.object.pcrs = (struct pcr_selection){ 0 }; /* bank and all: the Mac is over what is read back */
 	like.object.pcr_digest_len = 0;
-	like.object.resets = resets + RESETS;
+	like.object.resets = resets + APPROVING_RESETS;
 	if (o == OUTCOME_OK)
 		o = digest_of(r->now, r->now_len, now, &why);
 	if (o == OUTCOME_OK && !r->dry_run)
@@ -228,7 +225,7 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	}
 	(void)sd_journal_print(4, "imagate: root has suspended the PCRs for one boot: it gets the key whatever was measured");
 	(void)printf("%s: the next boot gets the key whatever is measured; it binds the key to what it was. Reboot now: until then, who has "
-	             "this disk and this machine\ncan use it. Without a reboot it ends after %u resets.\n", r->a.path, RESETS);
+	             "this disk and this machine\ncan use it. Without a reboot it ends after %u resets.\n", r->a.path, APPROVING_RESETS);
 	return IMAGATE_OK;
 }
 
@@ -287,7 +284,7 @@ static int reseal(struct resealing *r)
 		return sealing_failed("the seal is as it was", &why);
 	lock = approving_lock(c.seal);
 	if (lock < 0) {
-		log_error("%s: its directory cannot be locked", c.seal);
+		log_error("%s: it cannot be locked", c.seal);
 		return IMAGATE_FAILED;
 	}
 	if (approving_read(&r->a, &why) != OUTCOME_OK || tpm_open(r->tcti, 0, &t, &why) != OUTCOME_OK)

@@ -3,6 +3,7 @@
 #include "base/ini.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cli/approving.h"
 #include "cli/verb.h"
 #include "cli/qr.h"
 #include "cli/sealing.h"
@@ -85,6 +86,7 @@ static int seal(const struct wish *w)
 	SECRET payload = { 0 };
 	struct why why = { 0 };
 	struct sealing g = { .config = &c, .tcti = w->tcti, .root = "/" };
+	CLEAN_FD lock = -1;
 	int code;
 
 	if (ini_config_load(AT_FDCWD, w->config, &c, &why) != OUTCOME_OK)
@@ -94,6 +96,11 @@ static int seal(const struct wish *w)
 	g.path = w->output ? w->output : c.seal;
 	g.floor = c.floor;
 	g.stage = sealing_stage(&c);
+	lock = approving_lock(g.path);
+	if (lock < 0) {
+		log_error("%s: it cannot be locked; nothing was changed", g.path);
+		return IMAGATE_FAILED;
+	}
 	if (file_exists(AT_FDCWD, g.path) && !w->force) {
 		log_error("%s is there already: a new seal means a new EVM key, and every HMAC on "
 		          "this system would be invalid", g.path);

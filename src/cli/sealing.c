@@ -122,6 +122,30 @@ static enum outcome fill(const struct sealing *g, struct tpm *t, const struct se
 	return o == OUTCOME_OK ? slot_mac(master, slot, why) : o;
 }
 
+/* Counter and generation that one more slot is to hang on. The file can be edited: only a slot that this key made or allowed
+ * says them, and only a counter that the door closes will do. */
+static enum outcome find_newest(struct tpm *t, const struct sealing *g, const struct seal *s, const struct secret *master,
+                                struct seal_object *ret, struct why *why)
+{
+	uint32_t there[TPM_COUNTERS_MAX];
+	size_t count = 0;
+	enum outcome o = tpm_counters(t, there, TPM_COUNTERS_MAX, &count, why);
+	bool is_there = false;
+
+	if (o != OUTCOME_OK)
+		return o;
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation > ret->generation && slot_mac_verify(master, &s->slot[i], NULL) == OUTCOME_OK)
+			*ret = s->slot[i].object;
+	for (size_t i = 0; i < count; i++)
+		is_there = is_there || there[i] == ret->counter;
+	if (is_there)
+		return OUTCOME_OK;
+	why_set(why, WHY_TEXT, 0, "add to", g->path);
+	why_detail(why, "it has no slot of this key's for a counter of this TPM: 'imagate recover' without --add begins anew");
+	return OUTCOME_REFUSED;
+}
+
 /* The live slots, and one more for this boot's PCRs. Which are live, only the newest generation in the file can
  * tell: the door is closed. */
 enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret *master, struct secret *ret_payload,
@@ -132,24 +156,23 @@ enum outcome sealing_add(struct sealing *g, struct seal *s, const struct secret 
 	struct seal_object newest = { 0 };
 	struct seal_slot *slot;
 	size_t live = 0;
-	enum outcome o;
+	enum outcome o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
 
-	for (size_t i = 0; i < s->slots; i++)
-		if (s->slot[i].object.generation > newest.generation)
-			newest = s->slot[i].object;
+	if (o == OUTCOME_OK)
+		o = find_newest(tpm.t, g, s, master, &newest, why);
+	if (o != OUTCOME_OK)
+		return o;
 	for (size_t i = 0; i < s->slots; i++)
 		if (s->slot[i].object.generation == newest.generation)
 			s->slot[live++] = s->slot[i];
 	s->slots = live;
-	if (live == 0 || live > SEAL_SLOTS_LIVE - 1) {
+	if (live > SEAL_SLOTS_LIVE - 1) {
 		why_set(why, WHY_TEXT, 0, "add to", g->path);
-		why_detail(why, live ? "it has as many slots as fit: 'imagate recover' without --add begins anew" : "it has no slot");
+		why_detail(why, "it has as many slots as fit: 'imagate recover' without --add begins anew");
 		return OUTCOME_REFUSED;
 	}
 	slot = &s->slot[live];
-	o = tpm_open(g->tcti, g->config->tpm_wait, &tpm.t, why);
-	if (o == OUTCOME_OK)
-		o = bind(g, tpm.t, slot, &r, why);
+	o = bind(g, tpm.t, slot, &r, why);
 	slot->object.counter = newest.counter;
 	slot->object.generation = newest.generation;
 	if (o == OUTCOME_OK)

@@ -29,19 +29,23 @@ static enum outcome digest_of_now(const struct approving *a, struct tpm *t, uint
 	return OUTCOME_ABSENT;
 }
 
-static enum outcome drop(struct approving *a, struct tpm *t, enum stage stage, struct settled *ret, struct why *why)
+static enum outcome drop(struct approving *a, struct tpm *t, const struct record *r, struct settled *ret, struct why *why)
 {
+	uint32_t resets = 0;
 	uint8_t now[32];
 	enum outcome o = digest_of_now(a, t, now, why);
 
 	if (o != OUTCOME_OK)
 		return o == OUTCOME_ABSENT ? OUTCOME_OK : o;
-	ret->dropped = approving_superseded(&a->seal, a->generation, stage, now);
-	ret->suspended = approving_end_suspension(a);
+	o = tpm_resets(t, &resets, why);
+	if (o != OUTCOME_OK)
+		return o;
+	ret->suspended = !r->suspended && approving_end_suspension(a, resets); /* first: the other drops some of these, too */
+	ret->dropped = approving_superseded(&a->seal, a->generation, r->decision.stage, now);
 	return ret->dropped || ret->suspended ? approving_store(a, why) : OUTCOME_OK;
 }
 
-enum outcome settle_slots(const struct config *c, enum stage stage, struct settled *ret, struct why *why)
+enum outcome settle_slots(const struct config *c, const struct record *r, struct settled *ret, struct why *why)
 {
 	static struct approving a;
 	struct tpm *t = NULL;
@@ -63,7 +67,7 @@ enum outcome settle_slots(const struct config *c, enum stage stage, struct settl
 	if (o == OUTCOME_OK && a.seal.slots > 1)
 		o = tpm_open(NULL, c->tpm_wait, &t, why);
 	if (o == OUTCOME_OK && t)
-		o = drop(&a, t, stage, ret, why);
+		o = drop(&a, t, r, ret, why);
 	tpm_close(&t);
 	secret_wipe(&a.request);
 	return o;

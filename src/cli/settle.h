@@ -4,14 +4,15 @@
 
 #include "core/config.h"
 #include "core/outcome.h"
+#include "core/record.h"
 #include "core/why.h"
 
 struct settled {
 	size_t dropped;  /* slots for the values that the machine had before */
 	bool suspended;  /* it was suspended for a boot that did not need it: the generation is to end, and copies with it */
 };
-/* Drops what this good boot in this stage makes superfluous. OK, too, where there is nothing to do: no seal, or no key from the TPM
- * in this boot. */
-enum outcome settle_slots(const struct config *c, enum stage stage, struct settled *ret, struct why *why);
+/* Drops what this good boot makes superfluous. OK, too, where there is nothing to do: no seal, or no key from the TPM in this
+ * boot. */
+enum outcome settle_slots(const struct config *c, const struct record *r, struct settled *ret, struct why *why);
 
 #endif

@@ -91,6 +91,14 @@ bool request_parse(const char *text, size_t len, struct request *ret, unsigned *
 	return !*ret_error;
 }
 
+bool request_is_pending(const char *text, size_t len, uint64_t generation, struct request *ret)
+{
+	const char *error;
+	unsigned line;
+
+	return request_parse(text, len, ret, &line, &error) && ret->generation == generation;
+}
+
 size_t request_format(const struct request *r, char *ret, size_t size)
 {
 	bool permit = r->permit != STAGE_UNSET;

@@ -225,6 +225,8 @@ struct request {
 	size_t signed_len;        /* of the text, that the Mac covers */
 };
 bool request_parse(const char *text, size_t len, struct request *ret, unsigned *ret_line, const char **ret_error);
+/* Will the gate of the next boot see to it? One of another generation was done before the power was cut, or is dead. */
+bool request_is_pending(const char *text, size_t len, uint64_t generation, struct request *ret);
 /* The lines above the Mac; 0 if they do not fit. */
 size_t request_format(const struct request *r, char *ret, size_t size);
 

@@ -48,6 +48,7 @@ struct boot {
 	struct seal seal;        /* the initramfs's, or the root's newer one */
 	bool has_seal;
 	uint8_t key_id[KEY_ID_LEN]; /* the initramfs's: what is unsealed must match it */
+	enum stage own_floor;    /* what the initramfs's says of itself */
 	bool asked_root, asked_signatures; /* the root's seal, its signed PCR values: have been looked at */
 	bool no_tpm;             /* waited for once, in vain */
 	struct fleet fleet;      /* who may sign PCR values, and what is signed; keys 0: nobody */

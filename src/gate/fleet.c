@@ -76,6 +76,16 @@ bool fleet_is_named(const struct fleet *f, const struct seal_object *o)
 	return is_branch(&f->key[0], f->epoch, o);
 }
 
+/* An epoch after the wanted one that it names, by the same key; 0: none. The configuration is then an older image's, or the
+ * seal was made for the next. */
+static unsigned later_epoch(const struct fleet *f, const struct seal_object *o)
+{
+	for (unsigned e = f->epoch + 1; o->branches && e <= f->epoch + FLEET_LATER && e <= PCRSIG_EPOCH_MAX; e++)
+		if (is_branch(&f->key[0], e, o))
+			return e;
+	return 0;
+}
+
 /* -- signatures --------------------------------------------------------------------------------- */
 
 struct search {
@@ -220,19 +230,25 @@ static bool named(const struct fleet *f, const struct seal_object *o, struct sea
 	return n.found;
 }
 
+bool fleet_moves(const struct fleet *f, struct tpm *t, struct chip_state *c, const struct seal_object *used)
+{
+	struct pcr_selection pcrs;
+
+	return f->keys && !fleet_is_named(f, used) && !later_epoch(f, used) && fleet_has_signed(f, t, c, &pcrs, NULL) == OUTCOME_OK;
+}
+
 bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret, bool *ret_moves)
 {
 	struct chip_state c = { 0 };
-	struct pcr_selection pcrs;
+	unsigned later;
 
-	*ret_moves = false;
+	*ret_moves = fleet_moves(f, t, &c, used);
 	if (f->keys == 0)
 		return false;
-	if (!fleet_is_named(f, used)) {
-		*ret_moves = fleet_has_signed(f, t, &c, &pcrs, NULL) == OUTCOME_OK;
-		if (!*ret_moves && named(f, used, ret))
-			return true;
-	}
-	fleet_wanted(f, ret);
+	later = later_epoch(f, used);
+	if (later)
+		policykey_signer(&f->key[0], later, ret);
+	else if (*ret_moves || fleet_is_named(f, used) || !named(f, used, ret))
+		fleet_wanted(f, ret);
 	return true;
 }

@@ -13,6 +13,7 @@
 
 #define FLEET_KEYS 4
 #define FLEET_FILES 4
+#define FLEET_LATER 1000 /* so many epochs ahead are told from none */
 #define FLEET_STUB_PATH "/.extra/tpm2-pcr-signature.json"          /* systemd-stub, from the UKI's .pcrsig */
 #define FLEET_SYSTEMD_PATH "/run/systemd/tpm2-pcr-signature.json" /* the same, on the running system: systemd-tmpfiles */
 
@@ -37,8 +38,10 @@ void fleet_free(struct fleet *f);
 
 /* Whom the seal ought to name. f->keys is not 0. */
 void fleet_wanted(const struct fleet *f, struct seal_signer *ret);
-/* Whom the next generation is to name: the wanted one, where it has signed the values of now (*ret_moves: it is another
- * than used names); else the one that used names; else, where it names none, the wanted one. used: what opened. False:
+/* Is the seal to move on to the wanted one? It is another than used names, and has signed the values of now. Never back to an
+ * earlier epoch of the same key: an old image may be signed for a newer one, too. c: what is known of the PCRs. */
+bool fleet_moves(const struct fleet *f, struct tpm *t, struct chip_state *c, const struct seal_object *used);
+/* Whom the next generation is to name: the wanted one, where the seal is to move on to it (*ret_moves); else the one that used names; else, where it names none, the wanted one. used: what opened. False:
  * there is no fleet's key. */
 bool fleet_next(const struct fleet *f, struct tpm *t, const struct seal_object *used, struct seal_signer *ret, bool *ret_moves);
 /* Does the object's policy name this one? By its digest: no TPM is asked. */

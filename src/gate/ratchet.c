@@ -57,31 +57,43 @@ static bool may_live(const struct boot *b, const struct seal_slot *s)
 	       (!s->object.approval.signature_len || b->config.reseal_online == ANSWER_YES);
 }
 
-/* The newest ones, which are the last, in their order. */
-static void live_slots(const struct boot *b, struct seal *ret)
+/* The one that opened and the newest others, which are the last, in their order; returns how many. Behind them the one that
+ * opened, where it is not to live: till the counter has moved it is the only one that is known to open. */
+static size_t live_slots(const struct boot *b, struct seal *ret)
 {
-	size_t place[SEAL_SLOTS_LIVE], n = 0;
+	size_t place[SEAL_SLOTS_LIVE], n = 0, live;
+	bool has_used = false;
 
-	for (size_t i = b->seal.slots; i > 0 && n < SEAL_SLOTS_LIVE; i--)
-		if (may_live(b, &b->seal.slot[i - 1]))
-			place[n++] = i - 1;
+	for (size_t i = b->seal.slots; i > 0; i--) {
+		const struct seal_slot *s = &b->seal.slot[i - 1];
+		bool is_used = !has_used && seal_slot_same(s, &b->used);
+
+		if (!may_live(b, s) || (!is_used && n - has_used == SEAL_SLOTS_LIVE - 1))
+			continue;
+		has_used = has_used || is_used;
+		place[n++] = i - 1;
+	}
+	live = n;
 	*ret = b->seal;
 	ret->slots = 0;
 	while (n > 0)
 		ret->slot[ret->slots++] = b->seal.slot[place[--n]];
+	if (!has_used)
+		ret->slot[ret->slots++] = b->used;
+	return live;
 }
 
-/* Started without PCRs, for one boot: what the machine is now is what it will be. OK where no slot is for that yet. */
-static enum outcome slot_of_now(struct boot *b, const struct seal *s, struct seal_slot *ret, struct why *why)
+/* Started without PCRs, for one boot: what the machine is now is what it will be. BLOCKED: a slot is for that already. */
+static enum outcome slot_of_now(struct boot *b, const struct seal *s, size_t live, struct seal_slot *ret, struct why *why)
 {
 	enum outcome o;
 
 	*ret = b->used;
 	ret->once = false;
 	ret->object.resets = 0;
-	ret->object.pcrs = s->slots ? s->slot[s->slots - 1].object.pcrs : b->config.pcrs;
+	ret->object.pcrs = live ? s->slot[live - 1].object.pcrs : b->config.pcrs;
 	o = tpm_pcr_digest(b->tpm, &ret->object.pcrs, ret->object.pcr_digest, &ret->object.pcr_digest_len, why);
-	for (size_t i = 0; o == OUTCOME_OK && i < s->slots; i++)
+	for (size_t i = 0; o == OUTCOME_OK && i < live; i++)
 		if (seal_slot_same(ret, &s->slot[i]))
 			o = OUTCOME_BLOCKED;
 	return o;
@@ -116,12 +128,15 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, const uin
 }
 
 /* Below enforce another command line only warned; from the rise on it will count: that of the boot that asked for it,
- * which was blessed, not whatever this one was started with. */
+ * which was blessed, not whatever this one was started with. But where this one was started as its slot says it keeps that:
+ * a unified kernel image that came in between has one of its own. */
 static const uint8_t *cmdline_for(const struct boot *b, const struct seal_slot *old, enum stage floor)
 {
+	bool as_sealed = seal_slot_same(old, &b->used) && !memcmp(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN);
+
 	if (binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN))
 		return b->sealed_cmdline; /* it was sealed to PCRs that cover it */
-	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE)
+	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE && !as_sealed)
 		return b->request.cmdline;
 	return seal_slot_same(old, &b->used) || old->object.generation != b->generation || !old->has_mac ? b->sealed_cmdline
 	                                                                                                : old->cmdline;
@@ -143,18 +158,30 @@ static enum outcome renew_all(struct boot *b, enum stage floor, const struct sea
 	return o;
 }
 
+/* Without it the next boot would have none: then it is not counted up. */
+static enum outcome renew_now(struct boot *b, enum stage floor, const struct seal_signer *fleet, struct seal *ret, size_t live,
+                              struct why *why)
+{
+	struct seal_slot now;
+	enum outcome o = slot_of_now(b, ret, live, &now, why);
+
+	if (o != OUTCOME_OK || ret->slots == SEAL_SLOTS_MAX)
+		return o == OUTCOME_BLOCKED ? OUTCOME_OK : o;
+	o = renew(b, &now, cmdline_for(b, &b->used, floor), floor, fleet, &ret->slot[ret->slots], why);
+	ret->slots += o == OUTCOME_OK;
+	return o;
+}
+
 /* The live slots, and their successors behind them. */
 static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret, struct why *why)
 {
 	struct seal_signer signer;
 	bool moves, has_fleet = fleet_next(&b->fleet, b->tpm, &b->used.object, &signer, &moves);
 	const struct seal_signer *fleet = has_fleet ? &signer : NULL;
+	size_t live = live_slots(b, ret), kept = ret->slots;
 	struct seal_slot now;
 	enum outcome o;
-	size_t live;
 
-	live_slots(b, ret);
-	live = ret->slots;
 	/* to another key or epoch: only this boot's values go along, which it has signed. A slot for those of an image that
 	 * was revoked would outlive it */
 	if (moves && !b->used.once && !b->used.object.resets) {
@@ -165,12 +192,9 @@ static enum outcome next_seal(struct boot *b, enum stage floor, struct seal *ret
 	} else {
 		o = renew_all(b, floor, fleet, ret, live, why);
 	}
-	if (o == OUTCOME_OK && b->used.object.resets && slot_of_now(b, ret, &now, why) == OUTCOME_OK &&
-	    ret->slots < SEAL_SLOTS_MAX) {
-		o = renew(b, &now, b->sealed_cmdline, floor, fleet, &ret->slot[ret->slots], why);
-		ret->slots += o == OUTCOME_OK;
-	}
-	if (o == OUTCOME_OK && ret->slots == live) {
+	if (o == OUTCOME_OK && b->used.object.resets)
+		o = renew_now(b, floor, fleet, ret, live, why);
+	if (o == OUTCOME_OK && ret->slots == kept) {
 		why_set(why, WHY_TEXT, 0, "renew", b->config.seal);
 		why_detail(why, "no slot would be left");
 		o = OUTCOME_REFUSED;
@@ -207,13 +231,15 @@ static enum outcome count_up(struct boot *b, enum stage floor, struct why *why)
 	if (o == OUTCOME_OK)
 		o = next_seal(b, floor, &next, why);
 	if (o == OUTCOME_OK)
+		o = tpm_counter_outrun(b->tpm, b->generation + 1, &auth, why);
+	if (o == OUTCOME_OK)
 		o = store_seal(b, &next, why);
 	if (o == OUTCOME_OK)
 		o = tpm_counter_increment(b->tpm, next.slot[0].object.counter, &auth, why);
 	if (o != OUTCOME_OK)
 		return o;
 	b->generation++;
-	b->record.renew = false;
+	b->record.renew = b->record.suspended = false;
 	BOOT_EVIDENCE(b)->key.floor = floor;
 	return OUTCOME_OK;
 }
@@ -236,11 +262,12 @@ static enum outcome carry_out(struct boot *b, struct why *why)
 	const struct decision *d = &b->record.decision;
 	const enum stage floor = BOOT_EVIDENCE(b)->key.floor;
 
-	if (b->used_permit_slot || b->request.permit == d->stage)
-		return count_up(b, floor, why);
-	/* the floor of now: a permit was withdrawn, and its copies die with the generation */
+	/* the floor of now: a permit was withdrawn, and its copies die with the generation. Before the others: with them the request
+	 * dies, too, and nobody asks again */
 	if (b->request.floor != STAGE_UNSET && b->request.floor >= floor && b->request.floor <= d->stage)
 		return count_up(b, b->request.floor, why);
+	if (b->used_permit_slot || b->request.permit == d->stage)
+		return count_up(b, floor, why);
 	return OUTCOME_BLOCKED;
 }
 

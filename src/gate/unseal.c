@@ -42,8 +42,10 @@ static enum outcome read_own_seal(struct boot *b, struct why *why)
 	}
 	o = seal_file_parse(b->config.seal, text, len, &b->seal, why);
 	b->has_seal = o == OUTCOME_OK;
-	if (b->has_seal)
+	if (b->has_seal) {
 		memcpy(b->key_id, b->seal.key_id, KEY_ID_LEN);
+		b->own_floor = seal_floor(&b->seal);
+	}
 	return o;
 }
 
@@ -124,10 +126,7 @@ static bool take_root_signatures(struct boot *b)
 /* The key or the epoch that the configuration names is not yet the seal's, and has signed this boot: a blessed one moves on. */
 static void look_ahead(struct boot *b, struct chip_state *c)
 {
-	struct pcr_selection pcrs;
-
-	b->record.renew = b->fleet.keys && !fleet_is_named(&b->fleet, &b->used.object) &&
-	                  fleet_has_signed(&b->fleet, b->tpm, c, &pcrs, NULL) == OUTCOME_OK;
+	b->record.renew = fleet_moves(&b->fleet, b->tpm, c, &b->used.object);
 }
 
 static enum outcome unseal_from_tpm(struct boot *b, struct why *why)
@@ -185,7 +184,7 @@ static enum outcome read_key_files(struct boot *b, struct why *why)
 	return OUTCOME_OK;
 }
 
-enum outcome step_unseal(struct boot *b)
+static enum outcome unseal(struct boot *b)
 {
 	struct why *why = BOOT_WHY(b, STEP_UNSEAL);
 	struct stance s = boot_stance(b);
@@ -210,6 +209,17 @@ enum outcome step_unseal(struct boot *b)
 	if (b->config.key_source == KEY_SOURCE_FILE)
 		return read_key_files(b, why);
 	return o == OUTCOME_OK ? unseal_from_tpm(b, why) : o;
+}
+
+/* What the key came with counts. Without it, the root's seal is anybody's word, and may only raise the floor. */
+enum outcome step_unseal(struct boot *b)
+{
+	struct key_facts *k = &BOOT_EVIDENCE(b)->key;
+	enum outcome o = unseal(b);
+
+	if (o != OUTCOME_OK && k->floor < b->own_floor)
+		k->floor = b->own_floor;
+	return o;
 }
 
 enum outcome door_close(const char *tcti, unsigned wait, struct tpm **t, struct why *why)

@@ -7,6 +7,7 @@
 #include <tss2/tss2_mu.h>
 
 #define HANDLE_FIRST 0x01810000 /* the owner's range; TCG Registry of Reserved TPM 2.0 Handles */
+#define HANDLE_SPARE (HANDLE_FIRST + TPM_COUNTERS_MAX) /* no seal's */
 #define ATTRIBUTES                                                                                 \
 	(TPMA_NV_AUTHWRITE | TPMA_NV_POLICYREAD | TPMA_NV_READ_STCLEAR | TPMA_NV_NO_DA |           \
 	 (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT))
@@ -81,7 +82,8 @@ static void forget(struct tpm *t, ESYS_TR *index)
 		(void)Esys_TR_Close(t->esys, index); /* only our own bookkeeping */
 }
 
-enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32_t *ret_index, struct why *why)
+/* At the first handle that is free. */
+static enum outcome define(struct tpm *t, uint32_t first, uint32_t last, const struct secret *auth, uint32_t *ret_index, struct why *why)
 {
 	TPM2B_NV_PUBLIC pub = { .nvPublic = { .nameAlg = TPM2_ALG_SHA256, .attributes = ATTRIBUTES,
 	                                      .authPolicy = any_branch, .dataSize = 8 } };
@@ -95,8 +97,8 @@ enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32
 	if (o != OUTCOME_OK)
 		return o;
 	memcpy(value.buffer, auth->bytes, auth->len);
-	for (uint32_t i = 0; i < TPM_COUNTERS_MAX && rc == TPM2_RC_NV_DEFINED; i++) {
-		pub.nvPublic.nvIndex = HANDLE_FIRST + i;
+	for (uint32_t i = first; i <= last && rc == TPM2_RC_NV_DEFINED; i++) {
+		pub.nvPublic.nvIndex = i;
 		rc = TPM_CALL(t, Esys_NV_DefineSpace(t->esys, ESYS_TR_RH_OWNER, session, ESYS_TR_NONE, ESYS_TR_NONE, &value,
 		                                     &pub, &index));
 	}
@@ -108,6 +110,11 @@ enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32
 	*ret_index = pub.nvPublic.nvIndex;
 	/* before it has counted once it has no value, and its name is another */
 	return tpm_counter_increment(t, *ret_index, auth, why);
+}
+
+enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32_t *ret_index, struct why *why)
+{
+	return define(t, HANDLE_FIRST, HANDLE_SPARE - 1, auth, ret_index, why);
 }
 
 enum outcome tpm_counter_undefine(struct tpm *t, uint32_t index, struct why *why)
@@ -230,6 +237,34 @@ enum outcome tpm_counters(struct tpm *t, uint32_t *ret, size_t max, size_t *ret_
 			ret[(*ret_count)++] = index;
 	}
 	Esys_Free(got);
+	return o;
+}
+
+/* By one that is made for it and goes again: its count stays the TPM's highest. */
+enum outcome tpm_counter_outrun(struct tpm *t, uint64_t value, const struct secret *auth, struct why *why)
+{
+	uint64_t is = 0;
+	uint32_t index;
+	bool left = false;
+	enum outcome o = is_ours(t, HANDLE_SPARE, &left, why);
+
+	if (o == OUTCOME_ABSENT)
+		why_set(why, WHY_NONE, 0, "", "");
+	if (left) /* by a power cut */
+		o = tpm_counter_undefine(t, HANDLE_SPARE, why);
+	if (o == OUTCOME_OK || o == OUTCOME_ABSENT)
+		o = define(t, HANDLE_SPARE, HANDLE_SPARE, auth, &index, why);
+	if (o != OUTCOME_OK)
+		return o;
+	/* it is above all others itself: once is enough, as a rule */
+	while (o == OUTCOME_OK && is < value) {
+		o = tpm_counter_read(t, index, &is, why);
+		if (o == OUTCOME_OK && is < value)
+			o = tpm_counter_increment(t, index, auth, why);
+	}
+	if (o == OUTCOME_OK)
+		return tpm_counter_undefine(t, index, why);
+	(void)tpm_counter_undefine(t, index, NULL); /* nothing hangs on it */
 	return o;
 }
 

@@ -57,11 +57,15 @@ static bool take_persistent(struct tpm *t, const uint8_t *name, size_t name_len)
 	                                 NULL, NULL)) == TSS2_RC_SUCCESS &&
 	     is_srk(&pub->publicArea) && name_is(t, key, name, name_len);
 	Esys_Free(pub);
-	if (ok)
-		t->srk = key;
-	else
+	if (!ok) {
 		(void)Esys_TR_Close(t->esys, &key); /* only our own bookkeeping */
-	return ok;
+		return false;
+	}
+	if (t->srk_transient)
+		tpm_flush(t, &t->srk);
+	t->srk_transient = false;
+	t->srk = key;
+	return true;
 }
 
 static TSS2_RC make_primary(struct tpm *t)
@@ -87,7 +91,8 @@ enum outcome tpm_find_srk(struct tpm *t, const uint8_t *name, size_t name_len, s
 		return OUTCOME_OK;
 	if (take_persistent(t, name, name_len))
 		return OUTCOME_OK;
-	rc = make_primary(t);
+	/* the same one again, for each slot of another TPM's seal: it is made once */
+	rc = t->srk_transient ? TSS2_RC_SUCCESS : make_primary(t);
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_failed(why, rc, "Esys_CreatePrimary", "storage root key");
 	if (name_is(t, t->srk, name, name_len))

@@ -51,6 +51,10 @@ enum outcome tpm_counter_define(struct tpm *t, const struct secret *auth, uint32
 enum outcome tpm_counter_undefine(struct tpm *t, uint32_t index, struct why *why);
 /* Works behind the closed door. */
 enum outcome tpm_counter_increment(struct tpm *t, uint32_t index, const struct secret *auth, struct why *why);
+/* From now on every counter that anybody makes in this TPM starts above value. Before anything is sealed to a value that a
+ * counter has not reached: the owner, who is root, may delete it and make one of the same name, which starts right above the
+ * highest count that there was, and goes on as he likes; behind the closed door, too. auth: any. */
+enum outcome tpm_counter_outrun(struct tpm *t, uint64_t value, const struct secret *auth, struct why *why);
 /* REFUSED behind the closed door; ABSENT: there is no such index. */
 enum outcome tpm_counter_read(struct tpm *t, uint32_t index, uint64_t *ret, struct why *why);
 /* Every counter of our kind that this TPM holds, whoever made it; at most max. */

@@ -71,6 +71,9 @@ struct world {
 	struct seal seal;
 	struct config config;
 	uint8_t cmdline[CMDLINE_DIGEST_LEN];
+	bool uncounted; /* the gate must not count up */
+	bool asks;      /* it is to count up */
+	const char *initramfs; /* below the root; NULL: all that is read is the root's */
 };
 
 static void put(const struct world *w, const char *name, const char *text, size_t len)
@@ -148,13 +151,15 @@ static void world_begin(struct world *w, enum answer online, enum stage floor)
 /* What the gate's steps make of this boot; then the door is closed. */
 static enum outcome boot(struct world *w, struct boot *b)
 {
+	char initramfs[96];
 	enum outcome o;
 
 	boot_init(b);
 	b->rehearse = true; /* no kernel's keyring is touched */
 	b->tcti = w->c.tcti;
 	b->sysroot_path = w->c.dir;
-	b->root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(initramfs, sizeof(initramfs), "%s/%s", w->c.dir, w->initramfs ? w->initramfs : "");
+	b->root = open(initramfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	b->config = w->config;
 	(void)snprintf(b->config.seal, sizeof(b->config.seal), "/etc/imagate/seal.pem");
 	b->has_config = b->has_cmdline = true;
@@ -176,9 +181,13 @@ static enum outcome boot(struct world *w, struct boot *b)
 		assert_int_equal(b->master.len, 0);
 	b->record.decision = (struct decision){ .verdict = VERDICT_ADMIT, .use_key = o == OUTCOME_OK, .stage = w->config.stage };
 	if (o == OUTCOME_OK) {
-		enum outcome ratchet = step_ratchet(b);
+		enum outcome ratchet;
 
-		assert_true(ratchet == OUTCOME_OK || ratchet == OUTCOME_BLOCKED);
+		b->request.floor = w->asks ? w->config.stage : STAGE_UNSET;
+		memset(b->request.cmdline, 9, sizeof(b->request.cmdline)); /* another boot's */
+		ratchet = step_ratchet(b);
+
+		assert_true(w->uncounted ? ratchet == OUTCOME_REFUSED : ratchet == OUTCOME_OK || ratchet == OUTCOME_BLOCKED);
 	}
 	assert_int_equal(step_door(b), OUTCOME_OK);
 	return o;
@@ -189,6 +198,8 @@ static enum outcome boots(struct world *w)
 	static struct boot b;
 	enum outcome o = boot(w, &b);
 
+	/* 'imagate bless' leaves the slot that the next boot needs again */
+	assert_true(b.record.suspended == (o == OUTCOME_OK && w->uncounted));
 	boot_end(&b);
 	return o;
 }
@@ -238,6 +249,26 @@ static enum outcome approve(struct world *w, struct approving *a, const struct s
 		}
 	}
 	return o;
+}
+
+/* The slot of 'imagate reseal --suspend-once', into the file. */
+static void suspend(struct world *w, struct approving *a)
+{
+	const uint8_t now[32] = { 0 };
+	struct seal_slot like;
+	struct tpm *t = NULL;
+	uint32_t resets = 0;
+
+	approving_begin(w, a);
+	like = a->seal.slot[a->seal.slots - 1];
+	like.once = true;
+	like.object.pcrs = (struct pcr_selection){ 0 };
+	like.object.pcr_digest_len = 0;
+	WITH_TPM(&w->c, t, NULL)
+		assert_int_equal(tpm_resets(t, &resets, NULL), OUTCOME_OK);
+	like.object.resets = resets + 3;
+	assert_int_equal(approve(w, a, &like, now), OUTCOME_OK);
+	assert_int_equal(approving_store(a, NULL), OUTCOME_OK);
 }
 
 /* -- the cases ------------------------------------------------------------------------------------------ */
@@ -397,10 +428,11 @@ static void test_one_boot_unused(void **state)
 	start(&w, 0);
 	boot_init(&b);
 	assert_int_equal(boot(&w, &b), OUTCOME_OK);
-	assert_true(b.generation == generation && !b.used.object.resets);
+	assert_true(b.generation == generation && !b.used.object.resets && !b.record.suspended);
 	approving_begin(&w, &a);
-	assert_true(approving_end_suspension(&a));
-	assert_false(approving_end_suspension(&a));
+	assert_false(approving_end_suspension(&a, 1000 - APPROVING_RESETS)); /* asked for in this boot: it is for the next one */
+	assert_true(approving_end_suspension(&a, 1001 - APPROVING_RESETS));
+	assert_false(approving_end_suspension(&a, 1001 - APPROVING_RESETS));
 	assert_int_equal(a.seal.slots, 1);
 	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
 	b.request.floor = w.config.floor; /* as 'imagate bless' then asks for */
@@ -486,11 +518,185 @@ static void test_cut(void **state)
 	chip_stop(&w.c);
 }
 
+/* Where the boot cannot be bound to what it was it is not counted up, which would leave the next one nothing. */
+static void test_one_boot_unbound(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	struct tpm *t = NULL;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.seal.slot[0].object.pcrs.mask |= 1u << 9; /* by now nobody extends it */
+	WITH_TPM(&w.c, t, NULL)
+		seal_slot(&w, t, &w.seal.slot[0]);
+	store(&w);
+	suspend(&w, &a);
+	w.uncounted = true;
+	for (int i = 0; i < 2; i++) {
+		start(&w, 5);
+		assert_int_equal(boots(&w), OUTCOME_OK);
+	}
+	chip_stop(&w.c);
+}
+
+/* Cut while the gate counts the one boot up: the next one has the key nevertheless, whichever generation counts. */
+static void test_one_boot_cut(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	int status = -1, at;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	for (at = 1; status != 0; at++) {
+		pid_t pid;
+
+		assert_true(at < 8);
+		suspend(&w, &a);
+		start(&w, 5 + at);
+		pid = fork();
+		if (pid == 0) {
+			changes = 0;
+			cut_at = at;
+			_exit(boots(&w) == OUTCOME_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 0));
+		start(&w, 5 + at);
+		assert_int_equal(boots(&w), OUTCOME_OK);
+		start(&w, 5 + at);
+		assert_int_equal(boots(&w), OUTCOME_OK); /* bound to it */
+	}
+	assert_true(at > 4);
+	chip_stop(&w.c);
+}
+
+/* The floor rises to enforce in the first boot of an image with another command line than that of the boot that asked for it. */
+static void test_rise_in_between(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = STAGE_ENFORCE;
+	w.asks = true;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.asks = false;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	put(&w, "proc/cmdline", "root=/dev/vdb ro\n", 17); /* now it counts */
+	start(&w, 0);
+	assert_int_not_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
+/* A rise of the floor was asked for, and the boot that is to see to it is one without PCRs: it does both. */
+static void test_one_boot_rises(void **state)
+{
+	static struct world w;
+	static struct approving a;
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = STAGE_ENFORCE;
+	suspend(&w, &a);
+	w.asks = true;
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.asks = false;
+	approving_begin(&w, &a);
+	assert_int_equal(seal_floor(&a.seal), STAGE_ENFORCE);
+	start(&w, 5);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
+/* What the file on the disk says of the floor does not lower it where the key is not there to say it. */
+static void test_floor_is_edited(void **state)
+{
+	static struct world w;
+	static struct boot b;
+	char command[256];
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_ENFORCE);
+	(void)snprintf(command, sizeof(command), "cd %s && mkdir initramfs && cp -r etc proc initramfs", w.c.dir);
+	assert_int_equal(system(command), 0);
+	w.initramfs = "initramfs";
+	w.config.floor = w.config.stage = STAGE_FIX; /* it rose since */
+	w.seal.slot[0].floor = STAGE_FIX;
+	store(&w);
+	start(&w, 0);
+	assert_int_equal(boot(&w, &b), OUTCOME_OK); /* and what is sealed says it */
+	assert_int_equal(BOOT_EVIDENCE(&b)->key.floor, STAGE_ENFORCE);
+	boot_end(&b);
+	start(&w, 1);
+	assert_int_not_equal(boot(&w, &b), OUTCOME_OK);
+	assert_int_equal(BOOT_EVIDENCE(&b)->key.floor, STAGE_ENFORCE);
+	boot_end(&b);
+	chip_stop(&w.c);
+}
+
+/* The power was cut before the counter moved: a slot of the next generation is on the disk. Root takes a copy of it, has the
+ * counter deleted and made anew behind the closed door, and counts as far as he likes. */
+static void test_counter_made_anew(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	static struct seal copy;
+	struct secret his, key = { 0 };
+	struct tpm *t = NULL;
+	int status = -1, at;
+	uint64_t value = 0;
+
+	(void)state;
+	world_begin(&w, ANSWER_NO, STAGE_ENFORCE);
+	for (at = 1; copy.slots < 2; at++) {
+		pid_t pid;
+
+		start(&w, 0);
+		w.asks = true;
+		pid = fork();
+		if (pid == 0) {
+			changes = 0;
+			cut_at = at;
+			_exit(boots(&w) == OUTCOME_OK ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+		approving_begin(&w, &a);
+		copy = a.seal;
+	}
+	assert_int_equal(copy.slots, 2);
+	assert_true(copy.slot[1].object.generation == w.seal.slot[0].object.generation + 1);
+	store(&w);
+	start(&w, 0);
+	w.asks = false;
+	assert_true(secret_random(&his, COUNTER_AUTH_LEN));
+	(void)boots(&w);
+	WITH_TPM(&w.c, t, NULL) {
+		uint32_t index;
+
+		assert_int_equal(tpm_counter_undefine(t, copy.slot[1].object.counter, NULL), OUTCOME_OK);
+		assert_int_equal(tpm_counter_define(t, &his, &index, NULL), OUTCOME_OK);
+		assert_int_equal(index, copy.slot[1].object.counter);
+		assert_int_equal(tpm_counter_read(t, index, &value, NULL), OUTCOME_OK);
+		assert_true(value > copy.slot[1].object.generation);
+		assert_int_not_equal(tpm_unseal(t, &copy.slot[1].object, NULL, 0, &key, NULL), OUTCOME_OK);
+	}
+	chip_stop(&w.c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edited), cmocka_unit_test(test_offline), cmocka_unit_test(test_one_boot),
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
+		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
+		cmocka_unit_test(test_rise_in_between), cmocka_unit_test(test_one_boot_rises),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

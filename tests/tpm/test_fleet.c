@@ -391,13 +391,12 @@ static void test_epochs(void **state)
 
 static bool is_ahead(unsigned epoch)
 {
-	struct pcr_selection pcrs;
 	struct chip_state c = { 0 };
 	struct why why;
 	bool ahead;
 
 	assert_int_equal(unseal(epoch, &why), OUTCOME_OK);
-	ahead = !fleet_is_named(&w.b.fleet, &w.b.used.object) && fleet_has_signed(&w.b.fleet, w.b.tpm, &c, &pcrs, &why) == OUTCOME_OK;
+	ahead = fleet_moves(&w.b.fleet, w.b.tpm, &c, &w.b.used.object);
 	boot_end(&w.b);
 	return ahead;
 }
@@ -437,6 +436,36 @@ static void test_revoked(void **state)
 	assert_non_null(strstr(why.detail, "not by the key and epoch"));
 	w.seal = old;
 	assert_int_equal(opens(1, &why), OUTCOME_REFUSED);
+	owner_end(&owner);
+}
+
+/* An old image that was signed for the new epoch, too: it boots, and its configuration, which names the old one, does not take
+ * the seal back there. Neither does one that opens by its own values. */
+static void test_never_back(void **state)
+{
+	struct owner owner;
+	struct why why;
+
+	(void)state;
+	owner_make(&owner, EVP_RSA_gen(2048));
+	sealed_to(&owner, 7);
+	sign(&owner, ALL, 1, false);
+	assert_false(is_ahead(1));
+	assert_false(is_ahead(0));
+	count_up(1);
+	extend(&w.c, 4);
+	sign(&owner, ALL, 1, false);
+	assert_int_equal(opens(1, &why), OUTCOME_REFUSED);
+	sign(&owner, ALL, 7, false);
+	assert_false(is_ahead(1));
+	count_up(1);
+	count_up(0);
+	extend(&w.c, 4);
+	sign(&owner, ALL, 1, false);
+	assert_int_equal(opens(1, &why), OUTCOME_REFUSED);
+	sign(&owner, ALL, 7, false);
+	sign(&owner, ALL, 8, false);
+	assert_true(is_ahead(8));
 	owner_end(&owner);
 }
 
@@ -551,7 +580,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rsa), TEST(test_ec), TEST(test_p384), TEST(test_forged), TEST(test_door_and_ratchet), TEST(test_epochs),
-		TEST(test_revoked), TEST(test_joins), TEST(test_cmdline_is_covered), TEST(test_rotated), TEST(test_names),
+		TEST(test_revoked), TEST(test_never_back), TEST(test_joins), TEST(test_cmdline_is_covered), TEST(test_rotated), TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,7 @@ static void test_other_tpm(void **state)
 	struct chip c, other;
 	struct sealed s;
 	struct secret back = { 0 };
+	struct tpm *t = NULL;
 	struct why why = { 0 };
 
 	(void)state;
@@ -120,6 +121,11 @@ static void test_other_tpm(void **state)
 	chip_boot(&other);
 	sealed(&c, &s);
 	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_REFUSED);
+	WITH_TPM(&other, t, &why) { /* a seal of many slots: three objects are what the kernel keeps for a process */
+		for (int i = 0; i < SEAL_SLOTS_LIVE; i++)
+			assert_int_equal(tpm_unseal(t, &s.object, s.srk, s.srk_len, &back, &why), OUTCOME_REFUSED);
+		assert_false(tpm_superseded_is_why(&why));
+	}
 	s.srk_len = 0; /* not pinned: still not to be had there */
 	assert_int_equal(unseal(&other, &s, &back, &why), OUTCOME_BROKEN);
 	assert_int_equal(back.len, 0);
@@ -278,6 +284,36 @@ static void test_counters(void **state)
 }
 
 /* Behind the closed door: no unsealing, by anybody; counting and sealing go on; a reset opens it. */
+/* A new counter starts above what was outrun; nothing of that is left in the TPM. */
+static void test_outrun(void **state)
+{
+	struct chip c;
+	struct secret auth;
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint32_t index, second, there[TPM_COUNTERS_MAX];
+	uint64_t first = 0, value = 0;
+	size_t count;
+
+	(void)state;
+	chip_boot(&c);
+	assert_true(secret_random(&auth, COUNTER_AUTH_LEN));
+	WITH_TPM(&c, t, &why) {
+		assert_int_equal(tpm_counter_define(t, &auth, &index, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, index, &first, &why), OUTCOME_OK);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(tpm_counter_outrun(t, first + 5, &auth, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, index, &value, &why), OUTCOME_OK);
+		assert_int_equal(value, first);
+		assert_int_equal(tpm_counter_define(t, &auth, &second, &why), OUTCOME_OK);
+		assert_int_equal(tpm_counter_read(t, second, &value, &why), OUTCOME_OK);
+		assert_true(value > first + 5);
+		assert_int_equal(tpm_counters(t, there, TPM_COUNTERS_MAX, &count, &why), OUTCOME_OK);
+		assert_int_equal(count, 2);
+	}
+	chip_stop(&c);
+}
+
 static void test_door(void **state)
 {
 	struct chip c;
@@ -510,7 +546,7 @@ int main(void)
 		cmocka_unit_test(test_unextended), cmocka_unit_test(test_stub), cmocka_unit_test(test_pcr_changed),
 		cmocka_unit_test(test_no_tpm),    cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_locked_out), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_counters), cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),
+		cmocka_unit_test(test_counters), cmocka_unit_test(test_outrun), cmocka_unit_test(test_door), cmocka_unit_test(test_foreign_index),      cmocka_unit_test(test_ratchet),
 		cmocka_unit_test(test_other_values),
 	};
 

@@ -169,6 +169,32 @@ static void test_hundred(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* An update that is taken back in its first boot, before that is blessed: the way back is not dropped as the way from there. */
+static void test_taken_back(void **state)
+{
+	static struct world w;
+	struct seal_slot like;
+	struct tpm *t = NULL;
+	struct why why = { 0 };
+	uint8_t now[32];
+	char command[96];
+
+	(void)state;
+	begin(&w);
+	like = w.a.seal.slot[0];
+	update(&w, now);
+	extend(&w.c, 4);
+	WITH_TPM(&w.c, t, &why)
+		assert_int_equal(approving_add(&w.a, t, approving_base(&w.a, t, &why), &like, now, &why), OUTCOME_OK);
+	assert_int_equal(w.a.seal.slots, 2);
+	assert_int_equal(approving_superseded(&w.a.seal, w.a.generation, STAGE_ENFORCE, now), 0);
+	chip_reset(&w.c);
+	assert_int_equal(opens(&w, &w.a.seal.slot[1].object), OUTCOME_OK);
+	chip_stop(&w.c);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w.dir);
+	assert_int_equal(system(command), 0);
+}
+
 /* Updates that are never booted: the newest are kept, and the one that the machine runs by. */
 static void test_never_booted(void **state)
 {
@@ -256,7 +282,7 @@ static void test_strict(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_hundred), cmocka_unit_test(test_never_booted),
-	                                  cmocka_unit_test(test_strict) };
+	                                  cmocka_unit_test(test_strict), cmocka_unit_test(test_taken_back) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,10 @@ static void test_request_floor(void **state)
 	assert_int_equal(back.floor, STAGE_ENFORCE);
 	assert_memory_equal(back.cmdline, r.cmdline, sizeof(r.cmdline));
 	assert_int_equal(back.signed_len, n);
+	/* what was done, and left behind by a power cut, must neither hold up a permit nor stand for a renewal */
+	assert_true(request_is_pending(text, strlen(text), 7, &back));
+	assert_false(request_is_pending(text, strlen(text), 8, &back));
+	assert_false(request_is_pending(text, n, 7, &back));
 	(void)snprintf(text, sizeof(text), "Imagate-Request: 1\nGeneration: 7\nFloor: enforce\nMac: %064d\n", 0);
 	assert_false(request_parse(text, strlen(text), &back, &line, &error));
 	(void)snprintf(text, sizeof(text), "Imagate-Request: 1\nGeneration: 7\nPermit: fix\nCmdline: %064d\nMac: %064d\n", 0, 0);
