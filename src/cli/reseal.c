@@ -117,7 +117,10 @@ static void say(const struct foresight *f)
 	for (size_t i = 0; i < f->said_count; i++) {
 		const struct said *s = &f->said[i];
 
-		(void)printf("PCR %u: %s%s\n", s->pcr, s->words, s->blocks ? ": cannot be predicted" : "");
+		if (s->pcr == FORESEE_CMDLINE)
+			(void)printf("kernel command line: %s\n", s->words);
+		else
+			(void)printf("PCR %u: %s%s\n", s->pcr, s->words, s->blocks ? ": cannot be predicted" : "");
 	}
 }
 
@@ -149,7 +152,7 @@ static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	return IMAGATE_OK;
 }
 
-/* A unified kernel image brings its own command line, which the slot then is for: its Mac covers that. */
+/* A unified kernel image brings its own command line, and GRUB's entry has one, which the slot then is for: its Mac covers that. */
 static bool next_cmdline(const struct resealing *r, struct seal_slot *like)
 {
 	char normal[CMDLINE_MAX + 1];
@@ -183,11 +186,11 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 	}
 	like = *base;
 	if (!next_cmdline(r, &like)) {
-		log_error("the seal is as it was: the next unified kernel image's command line is too long");
+		log_error("the seal is as it was: the next command line is too long");
 		return IMAGATE_NOT_ADMITTED;
 	}
 	if (memcmp(like.cmdline, base->cmdline, sizeof(like.cmdline)) != 0)
-		(void)puts("the kernel command line changes with the unified kernel image");
+		(void)puts("the kernel command line changes");
 	len = predicted(r, values);
 	if (len == r->now_len && !memcmp(values, r->now, len)) {
 		(void)puts("nothing to do: the next boot has the PCRs of this one");

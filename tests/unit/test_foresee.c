@@ -144,6 +144,7 @@ static void test_program(void **state)
 
 	(void)state;
 	begin(&w);
+	copy(&w, EVENTLOGS "ovmf-grub.cfg", "boot/grub/grub.cfg");
 	look(&w, SEALED, &f);
 	assert_int_equal(f.blocked & SEALED, 0);
 	same(&w, &f, 0);
@@ -219,6 +220,20 @@ static void test_variable(void **state)
 	end(&w);
 }
 
+/* The value that the machine had: "sha256 8 ..." */
+static void is_in(const struct foresight *f, const char *pcrs, unsigned pcr)
+{
+	static struct file file;
+	char want[16 + 2 * 32], *p = want + sprintf(want, "sha256 %u ", pcr);
+
+	for (size_t i = 0; i < 32; i++)
+		p += sprintf(p, "%02x", f->prediction.values.value[pcr][i]);
+	file_load(pcrs, &file);
+	file.bytes[file.len] = '\0';
+	if (!strstr((const char *)file.bytes, want))
+		fail_msg("not in %s: %s", pcrs, want);
+}
+
 static void test_grub(void **state)
 {
 	static const char kernel[] = "boot/vmlinuz-6.12.117+deb12-amd64", initrd[] = "boot/initrd.img-6.12.117+deb12-amd64";
@@ -245,6 +260,13 @@ static void test_grub(void **state)
 	foresee_end(&f);
 	look(&w, MASK(9), &f);
 	assert_int_equal(f.blocked & MASK(9), MASK(9));
+	foresee_end(&f);
+	/* unless it is known what it did by the one before: then it is what the next boot of that machine was */
+	copy(&w, EVENTLOGS "ovmf-grub.cfg", "var/lib/imagate/grub.cfg");
+	look(&w, MASK(8), &f);
+	assert_int_equal(f.blocked & MASK(8), 0);
+	is_in(&f, "ovmf-grub-next.pcrs", 8);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=off audit=1"));
 	foresee_end(&f);
 	end(&w);
 }

@@ -46,7 +46,7 @@ class ShimBox(GrubBox):
     def __init__(self, kernel, work, config, later):
         super().__init__(kernel, work, config)
         self.kernel = later
-        vm = m.Machine(later, overlay={"etc/imagate/imagate.conf": config})
+        vm = m.Machine(later, overlay={"etc/imagate/imagate.conf": config, "etc/imagate/seal.pem": self.seal})
         m.sh("debugfs", "-w", "-R", "mkdir /var/new", self.disk)
         put(self.disk, "/var/new/initrd.img-" + later, vm._initrd(work))
         put(self.disk, "/var/new/vmlinuz-" + later, os.path.join(m.CACHE, "vmlinuz-" + later))
