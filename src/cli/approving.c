@@ -88,6 +88,11 @@ static bool is_for(const struct seal_slot *s, const uint8_t now[static 32])
 	return s->object.pcr_digest_len == 32 && !memcmp(s->object.pcr_digest, now, 32);
 }
 
+static bool is_of_now(const struct approving *a, const struct seal_slot *s, const uint8_t now[static 32])
+{
+	return is_for(s, now) && (!s->cmdline_bound || !memcmp(s->cmdline, a->cmdline, CMDLINE_DIGEST_LEN));
+}
+
 /* False: all that are there are wanted. What was approved last is the most likely to be booted. */
 static bool make_room(struct approving *a, const uint8_t now[static 32])
 {
@@ -96,7 +101,7 @@ static bool make_room(struct approving *a, const uint8_t now[static 32])
 			drop(&a->seal, i - 1); /* counted up since: dead */
 	for (int approved = 1; approved >= 0; approved--)
 		for (size_t i = 0; a->seal.slots >= SEAL_SLOTS_LIVE && i < a->seal.slots; i++)
-			if (!is_for(&a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
+			if (!is_of_now(a, &a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
 				drop(&a->seal, i--);
 	return a->seal.slots < SEAL_SLOTS_LIVE;
 }

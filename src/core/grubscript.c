@@ -292,6 +292,8 @@ static void enter(struct grub_run *r)
 	bool unknown;
 	const char *spec = grub_get(r, "default", &unknown), *rest = strchr(spec, '>');
 
+	while (rest && rest[1] == '>') /* doubled: one of the title's */
+		rest = strchr(rest + 2, '>');
 	for (size_t i = r->vars; i > 0; i--)
 		if (!r->var[i - 1].exported)
 			memmove(&r->var[i - 1], &r->var[i], (--r->vars - (i - 1)) * sizeof(r->var[0]));
