@@ -10,7 +10,7 @@
 struct guess {
 	const char *name, *value;
 };
-struct line {
+struct grub_line {
 	struct grub_run *r;
 	const struct guess *guess;
 	char text[LINE_LEN]; /* the arguments, each with its NUL */
@@ -20,9 +20,10 @@ struct line {
 	const char *unknown[UNKNOWN]; /* that were met */
 	size_t unknowns;
 	bool full;
+	char joined[LINE_LEN];
 };
 
-static void put(struct line *l, char ch)
+static void put(struct grub_line *l, char ch)
 {
 	if (!l->word)
 		l->start = l->len;
@@ -33,7 +34,7 @@ static void put(struct line *l, char ch)
 		l->text[l->len++] = ch;
 }
 
-static void end_word(struct line *l)
+static void end_word(struct grub_line *l)
 {
 	if (!l->word)
 		return;
@@ -46,14 +47,14 @@ static void end_word(struct line *l)
 	l->word = false;
 }
 
-static void begin_word(struct line *l)
+static void begin_word(struct grub_line *l)
 {
 	if (!l->word)
 		l->start = l->len;
 	l->word = true;
 }
 
-static void meet(struct line *l, const char *name)
+static void meet(struct grub_line *l, const char *name)
 {
 	for (size_t i = 0; i < l->unknowns; i++)
 		if (!strcmp(l->unknown[i], name))
@@ -64,7 +65,7 @@ static void meet(struct line *l, const char *name)
 		l->unknown[l->unknowns++] = name;
 }
 
-static void variable(struct line *l, const char *p, size_t len, bool quoted)
+static void variable(struct grub_line *l, const char *p, size_t len, bool quoted)
 {
 	char *name = grub_take(l->r, p, len);
 	bool unknown = false;
@@ -87,7 +88,7 @@ static void variable(struct line *l, const char *p, size_t len, bool quoted)
 }
 
 /* At '$'. Returns behind the name; NULL: what it is is not known. */
-static const char *dollar(struct line *l, const char *p, const char *end, bool quoted)
+static const char *dollar(struct grub_line *l, const char *p, const char *end, bool quoted)
 {
 	const char *from = p + 1, *to = from;
 
@@ -113,7 +114,7 @@ static const char *dollar(struct line *l, const char *p, const char *end, bool q
 	return from;
 }
 
-static const char *double_quoted(struct line *l, const char *p, const char *end)
+static const char *double_quoted(struct grub_line *l, const char *p, const char *end)
 {
 	begin_word(l);
 	while (p && p < end && *p != '"') {
@@ -130,7 +131,7 @@ static const char *double_quoted(struct line *l, const char *p, const char *end)
 	return p ? p + 1 : NULL;
 }
 
-static void word(struct line *l, const struct grub_token *t)
+static void word(struct grub_line *l, const struct grub_token *t)
 {
 	const char *p = t->p, *end = t->p + t->len;
 
@@ -159,7 +160,7 @@ static void word(struct line *l, const struct grub_token *t)
 	end_word(l);
 }
 
-static void render(struct line *l, const struct guess *g, const struct grub_token *words, size_t count, const struct grub_token *body)
+static void render(struct grub_line *l, const struct guess *g, const struct grub_token *words, size_t count, const struct grub_token *body)
 {
 	l->guess = g;
 	l->len = l->count = l->unknowns = 0;
@@ -178,8 +179,10 @@ static void render(struct line *l, const struct guess *g, const struct grub_toke
 }
 
 /* One blank between the arguments. */
-static size_t join(const struct line *l, char *ret)
+static size_t join(struct grub_line *l)
 {
+	char *ret = l->joined;
+
 	if (l->len == 0)
 	{
 		*ret = 0;
@@ -191,38 +194,35 @@ static size_t join(const struct line *l, char *ret)
 	return l->len - 1;
 }
 
-static bool is(const struct line *l, const char *text)
+static bool is(struct grub_line *l, const char *text)
 {
-	static char joined[LINE_LEN];
-
-	(void)join(l, joined);
-	return !strcmp(joined, text);
+	(void)join(l);
+	return !strcmp(l->joined, text);
 }
 
 /* What the one unknown variable must have been for this to be what GRUB ran: a mark in its place shows where it is. */
-static const char *solve(struct line *l, const struct grub_token *words, size_t count, const struct grub_token *body, const char *want)
+static const char *solve(struct grub_line *l, const struct grub_token *words, size_t count, const struct grub_token *body, const char *want)
 {
 	static const char mark[] = { MARK, '\0' };
-	static char joined[LINE_LEN];
 	struct guess g = { l->unknown[0], mark };
 	size_t len, times = 0, n = strlen(want);
 	const char *first;
 
 	render(l, &g, words, count, body);
-	len = join(l, joined);
-	first = memchr(joined, MARK, len);
+	len = join(l);
+	first = memchr(l->joined, MARK, len);
 	for (size_t i = 0; i < len; i++)
-		times += joined[i] == MARK;
+		times += l->joined[i] == MARK;
 	if (!first || n + times < len || (n + times - len) % times)
 		return NULL;
-	g.value = (size_t)(first - joined) <= n ? grub_take(l->r, want + (first - joined), (n + times - len) / times) : NULL;
+	g.value = (size_t)(first - l->joined) <= n ? grub_take(l->r, want + (first - l->joined), (n + times - len) / times) : NULL;
 	if (!g.value)
 		return NULL;
 	render(l, &g, words, count, body);
 	return is(l, want) ? g.value : NULL;
 }
 
-static bool learn(struct line *l, const struct grub_token *words, size_t count, const struct grub_token *body, const char *want)
+static bool learn(struct grub_line *l, const struct grub_token *words, size_t count, const struct grub_token *body, const char *want)
 {
 	struct grub_run *r = l->r;
 	const char *value = "", *name[UNKNOWN];
@@ -238,33 +238,37 @@ static bool learn(struct line *l, const struct grub_token *words, size_t count, 
 	return true;
 }
 
-static bool take(const struct line *l, struct grub_argv *ret, const char **ret_line)
+static bool take(struct grub_line *l, struct grub_argv *ret, const char **ret_line)
 {
-	static char joined[LINE_LEN];
-	size_t len = join(l, joined);
+	size_t len = join(l);
 
 	ret->count = l->count;
 	for (size_t i = 0; i < l->count; i++)
 		ret->arg[i] = grub_take(l->r, l->text + l->begin[i], strlen(l->text + l->begin[i]));
-	*ret_line = grub_take(l->r, joined, len);
+	*ret_line = grub_take(l->r, l->joined, len);
 	return !l->r->why;
+}
+
+struct grub_line *grub_line_new(struct grub_memory *m)
+{
+	return grub_room(m, sizeof(struct grub_line));
 }
 
 bool grub_expand(struct grub_run *r, const struct grub_token *words, size_t count, const struct grub_token *body,
                  struct grub_argv *ret, const char **ret_line)
 {
-	static struct line l;
+	struct grub_line *l = r->line;
 	const char *want = !r->ran ? NULL : r->at < r->ran->count ? r->ran->line[r->at] : "";
 	bool same = true;
 
-	l.r = r;
-	render(&l, NULL, words, count, body);
-	if (r->why || l.count == 0)
+	l->r = r;
+	render(l, NULL, words, count, body);
+	if (r->why || l->count == 0)
 		return false;
-	if (!r->ran && l.unknowns)
-		grub_refuse(r, "what this variable is is known to GRUB alone", l.unknown[0], strlen(l.unknown[0]));
+	if (!r->ran && l->unknowns)
+		grub_refuse(r, "what this variable is is known to GRUB alone", l->unknown[0], strlen(l->unknown[0]));
 	if (r->ran)
-		same = learn(&l, words, count, body, want);
+		same = learn(l, words, count, body, want);
 	if (r->probing) {
 		r->hit = same;
 		return false;
@@ -272,5 +276,5 @@ bool grub_expand(struct grub_run *r, const struct grub_token *words, size_t coun
 	if (!same)
 		grub_refuse(r, r->at < r->ran->count ? "GRUB ran another command in this boot than its script has there"
 		                                     : "GRUB ran fewer commands in this boot than its script has", want, strlen(want));
-	return !r->why && take(&l, ret, ret_line);
+	return !r->why && take(l, ret, ret_line);
 }

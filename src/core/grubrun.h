@@ -9,6 +9,7 @@
 #define GRUB_ENTRIES 128
 #define GRUB_ARGS 64
 #define GRUB_DEPTH 32
+#define GRUB_NUMBER_MAX 999999
 
 enum grub_token_kind { GRUB_END, GRUB_SEPARATOR, GRUB_WORD, GRUB_OPEN, GRUB_CLOSE, GRUB_BAD };
 struct grub_token {
@@ -27,8 +28,11 @@ struct grub_argv {
 
 enum grub_truth { GRUB_FALSE, GRUB_TRUE, GRUB_UNKNOWN };
 
+struct grub_line; /* grubexpand.c */
+
 struct grub_run {
 	struct grub_memory *m;
+	struct grub_line *line; /* to expand into */
 	struct grub_learned *l;
 	const struct grub_commands *ran; /* learning: along this */
 	size_t at;
@@ -62,6 +66,7 @@ struct grub_run {
 /* grubword.c */
 bool grub_is_name(char ch, bool first);
 void grub_learn_variable(struct grub_run *r, const char *name, const char *value);
+void *grub_room(struct grub_memory *m, size_t size); /* zeros; NULL: there is none */
 char *grub_take(struct grub_run *r, const char *p, size_t len); /* a copy; NULL: no room, and why is set */
 void grub_refuse(struct grub_run *r, const char *text, const char *what, size_t len);
 struct grub_token grub_lex(struct grub_cursor *c);
@@ -69,6 +74,7 @@ bool grub_token_is(const struct grub_token *t, const char *word);
 const char *grub_get(const struct grub_run *r, const char *name, bool *ret_unknown);
 void grub_set(struct grub_run *r, const char *name, const char *value);
 /* grubexpand.c */
+struct grub_line *grub_line_new(struct grub_memory *m);
 /* Expands; learning: so that it is what GRUB ran, and what was unknown is learned. body: a menu entry's. */
 bool grub_expand(struct grub_run *r, const struct grub_token *words, size_t count, const struct grub_token *body,
                  struct grub_argv *ret, const char **ret_line);

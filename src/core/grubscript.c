@@ -4,7 +4,6 @@
 #include "core/grubrun.h"
 #include "core/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* -- commands ----------------------------------------------------------------------------------------- */
@@ -214,12 +213,14 @@ static bool is_called(const char *name, const char *spec)
 	return name && (*spec == '\0' || (*spec == '>' && spec[1] != '>'));
 }
 
-static const struct grub_entry *by_default(const struct grub_run *r, size_t from, const char *spec)
+static const struct grub_entry *by_default(struct grub_run *r, size_t from, const char *spec)
 {
-	char *rest;
-	unsigned long n = strtoul(spec, &rest, 0);
+	size_t digits = strspn(spec, "0123456789");
+	unsigned n;
 
-	if (rest != spec)
+	if (digits && ((spec[digits] && spec[digits] != '>') || !text_number(spec, digits, GRUB_NUMBER_MAX, &n)))
+		grub_refuse(r, "a default entry that is no plain number", spec, strlen(spec));
+	else if (digits)
 		return &r->entry[n < r->entries - from ? from + n : from];
 	for (size_t i = from; i < r->entries; i++)
 		if (is_called(r->entry[i].args.arg[0], spec) || is_called(r->entry[i].id, spec))
@@ -302,7 +303,7 @@ static void enter(struct grub_run *r)
 
 static void boot(struct grub_run *r)
 {
-	static struct grub_entry e;
+	struct grub_entry e;
 	struct grub_token words[1 + GRUB_ARGS];
 	size_t from = 0;
 
@@ -359,30 +360,41 @@ static bool go(struct grub_run *r, const struct grub_script *s, const char **ret
 	return !r->why;
 }
 
+static struct grub_run *begin(struct grub_memory *m, const char **ret_why)
+{
+	struct grub_run *r = grub_room(m, sizeof(*r));
+
+	*ret_why = "no room";
+	if (!r)
+		return NULL;
+	r->m = m;
+	r->line = grub_line_new(m);
+	return r->line ? r : NULL;
+}
+
 bool grub_learn(struct grub_memory *m, const struct grub_script *s, const struct grub_commands *ran, struct grub_learned *ret,
                 const char **ret_why)
 {
-	static struct grub_run r;
+	struct grub_run *r = begin(m, ret_why);
 
 	*ret = (struct grub_learned){ 0 };
-	memset(&r, 0, sizeof(r));
-	r.m = m;
-	r.l = ret;
-	r.ran = ran;
-	return go(&r, s, ret_why);
+	if (!r)
+		return false;
+	r->l = ret;
+	r->ran = ran;
+	return go(r, s, ret_why);
 }
 
 bool grub_foresee(struct grub_memory *m, const struct grub_script *s, const struct grub_learned *l, struct grub_commands *ret,
                   const char **ret_why)
 {
-	static struct grub_run r;
-	static struct grub_learned learned;
+	struct grub_learned learned = *l;
+	struct grub_run *r = begin(m, ret_why);
 
-	learned = *l;
 	ret->count = 0;
-	memset(&r, 0, sizeof(r));
-	r.m = m;
-	r.l = &learned;
-	r.out = ret;
-	return go(&r, s, ret_why);
+	if (!r)
+		return false;
+	r->l = &learned;
+	r->out = ret;
+	return go(r, s, ret_why);
 }

@@ -88,16 +88,15 @@ static struct grub_token function(struct grub_run *r, struct grub_cursor *c, boo
 /* Would GRUB's next command be the first of what begins here? Commands of another branch decide nothing. */
 static bool probe(struct grub_run *r, struct grub_cursor c)
 {
-	struct grub_run *before = (struct grub_run *)(void *)(r->m->bytes + ((r->m->used + 15) & ~(size_t)15));
 	size_t used = r->m->used;
+	struct grub_run *before = grub_room(r->m, sizeof(*r));
 	bool hit;
 
-	if (r->m->size < 2 * sizeof(*r) || r->m->used > r->m->size - 2 * sizeof(*r)) {
+	if (!before) {
 		grub_refuse(r, "the script is too large", NULL, 0);
 		return false;
 	}
 	memcpy(before, r, sizeof(*r));
-	r->m->used = ((used + 15) & ~(size_t)15) + sizeof(*r);
 	r->probing = true;
 	r->stop = r->hit = false;
 	(void)grub_list(r, &c, true);

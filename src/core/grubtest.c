@@ -1,7 +1,8 @@
 /* GRUB's '[': commands/test.c. What it asks of files is not known here. */
 #include "core/grubrun.h"
 
-#include <stdlib.h>
+#include "core/text.h"
+
 #include <string.h>
 
 struct test {
@@ -14,15 +15,13 @@ static enum grub_truth truth(bool b)
 	return b ? GRUB_TRUE : GRUB_FALSE;
 }
 
-static enum grub_truth compare(const char *a, const char *op, const char *b, bool *ret_is)
+/* Of numbers as people write them; GRUB reads others, too. */
+static enum grub_truth compare_numbers(const char *a, const char *op, const char *b)
 {
-	long x = strtol(a, NULL, 0), y = strtol(b, NULL, 0);
+	unsigned x, y;
 
-	*ret_is = true;
-	if (!strcmp(op, "=") || !strcmp(op, "=="))
-		return truth(!strcmp(a, b));
-	if (!strcmp(op, "!="))
-		return truth(strcmp(a, b) != 0);
+	if (!text_number(a, strlen(a), GRUB_NUMBER_MAX, &x) || !text_number(b, strlen(b), GRUB_NUMBER_MAX, &y))
+		return GRUB_UNKNOWN;
 	if (!strcmp(op, "-eq"))
 		return truth(x == y);
 	if (!strcmp(op, "-ne"))
@@ -31,10 +30,21 @@ static enum grub_truth compare(const char *a, const char *op, const char *b, boo
 		return truth(x < y);
 	if (!strcmp(op, "-le"))
 		return truth(x <= y);
-	if (!strcmp(op, "-gt"))
-		return truth(x > y);
-	if (!strcmp(op, "-ge"))
-		return truth(x >= y);
+	return truth(!strcmp(op, "-gt") ? x > y : x >= y);
+}
+
+static enum grub_truth compare(const char *a, const char *op, const char *b, bool *ret_is)
+{
+	static const char *const numeric[] = { "-eq", "-ne", "-lt", "-le", "-gt", "-ge" };
+
+	*ret_is = true;
+	if (!strcmp(op, "=") || !strcmp(op, "=="))
+		return truth(!strcmp(a, b));
+	if (!strcmp(op, "!="))
+		return truth(strcmp(a, b) != 0);
+	for (size_t i = 0; i < sizeof(numeric) / sizeof(numeric[0]); i++)
+		if (!strcmp(op, numeric[i]))
+			return compare_numbers(a, op, b);
 	*ret_is = false;
 	return GRUB_UNKNOWN;
 }

@@ -25,6 +25,16 @@ void grub_refuse(struct grub_run *r, const char *text, const char *what, size_t 
 	r->why = to;
 }
 
+void *grub_room(struct grub_memory *m, size_t size)
+{
+	size_t at = (m->used + 15) & ~(size_t)15;
+
+	if (at > m->size || size > m->size - at)
+		return NULL;
+	m->used = at + size;
+	return memset(m->bytes + at, 0, size);
+}
+
 char *grub_take(struct grub_run *r, const char *p, size_t len)
 {
 	char *to = r->m->bytes + r->m->used;
