@@ -279,7 +279,7 @@ static void plan_command(struct plan *p, size_t i)
 	if (like != SIZE_MAX)
 		plan_files_of(p, like);
 	else if (!reads_nothing(line))
-		grub_block(p->f, p->t, "GRUB will run '%.200s', which it did not in this boot: what it reads for it is not known", line);
+		block_one(p, 9, line, "GRUB will run this, and did not in this boot: what it reads for it is not known");
 }
 
 /* -- against what was measured -------------------------------------------------------------------------- */

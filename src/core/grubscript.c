@@ -117,7 +117,7 @@ static bool is_harmless(const char *name)
 	static const char *const names[] = { "echo", "true", "save_env", "setparams", "insmod", "terminal_input", "terminal_output", "loadfont",
 	                                     "search", "search.fs_uuid", "search.fs_label", "linux", "linux16", "linuxefi", "initrd",
 	                                     "initrdefi", "background_image", "background_color", "fwsetup", "play", "serial", "sleep",
-	                                     "clear", "chainloader", "keystatus", "hwmatch", "cmostest", "cmosclean", "badram", "gettext", "insmod_all" };
+	                                     "clear", "keystatus", "hwmatch", "cmostest", "badram" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], name))

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "cli/approving.h"
 #include "cli/esp.h"
-#include "cli/foresee.h"
+#include "cli/foreseegrub.h"
 #include "core/efi.h"
 #include "crypto/crypto.h"
 
@@ -78,14 +78,14 @@ static void make_variables(const struct world *w)
 	}
 }
 
-static void begin(struct world *w)
+static void begin_with(struct world *w, const char *log)
 {
 	static const char mounts[] = "/dev/vda / ext4 rw 0 0\n/dev/vdb1 /esp vfat rw 0 0\n";
 	struct eventlog_error error;
 
 	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/foresee-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	file_load("ovmf-grub.bin", &w->log_file);
+	file_load(log, &w->log_file);
 	assert_true(eventlog_open(w->log_file.bytes, w->log_file.len, &w->log, &error));
 	assert_true(eventlog_replay(&w->log, BANK_SHA256, digest_hash, NULL, &w->now, &error));
 	make(w, "proc/self/mounts", mounts, sizeof(mounts) - 1);
@@ -93,6 +93,11 @@ static void begin(struct world *w)
 	make_variables(w);
 	w->root = open(w->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(w->root >= 0);
+}
+
+static void begin(struct world *w)
+{
+	begin_with(w, "ovmf-grub.bin");
 }
 
 static void end(struct world *w)
@@ -271,6 +276,156 @@ static void test_grub(void **state)
 	end(&w);
 }
 
+/* -- Debian's own chain: shim, GRUB by grub-mkconfig's grub.cfg, an environment block -------------------------------- */
+
+#define BLOCKED_BY(f, pcrs, text) \
+	do { \
+		assert_int_equal((f)->blocked & ALL, pcrs); \
+		assert_non_null(strstr((f)->said[0].words, text)); \
+	} while (0)
+#define ALL (SEALED | MASK(8) | MASK(9))
+
+static const char *block(const char *words)
+{
+	static char b[1025];
+
+	memset(b, '#', 1024);
+	memcpy(b, "# GRUB Environment Block\n", 25);
+	memcpy(b + 25, words, strlen(words));
+	return b;
+}
+
+/* As it was booted, but for the programs, which are not in the repository. */
+static void debian(struct world *w)
+{
+	begin_with(w, "debian-shim.bin");
+	copy(w, STUB, "esp/EFI/BOOT/grubx64.efi");
+	make(w, "esp/EFI/debian/grub.cfg", "search --no-floppy --label imagate-root --set=root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n", 110);
+	copy(w, EVENTLOGS "debian-shim.cfg", "boot/grub/grub.cfg");
+	make(w, "boot/grub/grubenv", block(""), 1024);
+	copy(w, STUB, "boot/vmlinuz-6.1.0-56-amd64");
+	make(w, "boot/initrd.img-6.1.0-56-amd64", "initramfs", 9);
+	copy(w, STUB, "boot/vmlinuz-6.12.117+deb12-amd64");
+	make(w, "boot/initrd.img-6.12.117+deb12-amd64", "initramfs", 9);
+}
+
+/* PCR 4 by hand: each program is the stub now. */
+static void all_are_the_stub(const struct world *w, const struct foresight *f)
+{
+	CLEAN_FREE char *bytes = NULL;
+	uint8_t digest[BANK_DIGEST_MAX], want[32] = { 0 };
+	struct event_cursor c;
+	struct event e;
+	size_t len;
+	unsigned kernels = 0;
+
+	assert_int_equal(file_read(AT_FDCWD, STUB, 1 << 24, &bytes, &len), 0);
+	assert_true(foresee_digest(f, bytes, len, true, digest));
+	event_begin(&c, &w->log);
+	while (event_next(&c, &e)) {
+		bool program = e.type == EV_EFI_BOOT_SERVICES_APPLICATION;
+		const struct part parts[] = { { want, 32 }, { program ? digest : event_digest(&e, BANK_SHA256), 32 } };
+
+		if (e.pcr != 4 || !event_extends(&e))
+			continue;
+		kernels += program;
+		assert_true(digest_hash(NULL, BANK_SHA256, parts, 2, want));
+	}
+	assert_int_equal(kernels, 4); /* shim, GRUB, and the kernel twice */
+	assert_memory_equal(f->prediction.values.value[4], want, 32);
+}
+
+static void test_debian(void **state)
+{
+	static struct world w;
+	struct foresight f;
+
+	(void)state;
+	debian(&w);
+	look(&w, ALL, &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	all_are_the_stub(&w, &f);
+	assert_null(f.next_cmdline);
+	same(&w, &f, 8);
+	foresee_end(&f);
+	/* another kernel in the menu: of what GRUB did by the one before nothing is kept */
+	copy(&w, EVENTLOGS "debian-shim-next.cfg", "boot/grub/grub.cfg");
+	look(&w, ALL, &f);
+	BLOCKED_BY(&f, MASK(4) | MASK(8) | MASK(9), "no copy is left");
+	foresee_end(&f);
+	copy(&w, EVENTLOGS "debian-shim.cfg", "var/lib/imagate/grub.cfg");
+	look(&w, ALL, &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	all_are_the_stub(&w, &f);
+	assert_non_null(strstr(f.next_cmdline, "/boot/vmlinuz-6.12.117+deb12-amd64 root=UUID="));
+	foresee_end(&f);
+	/* under the default binding GRUB's commands count for the kernel alone */
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, 0);
+	all_are_the_stub(&w, &f);
+	foresee_end(&f);
+	make(&w, "boot/vmlinuz-6.12.117+deb12-amd64", "no program", 10);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(4));
+	foresee_end(&f);
+	end(&w);
+}
+
+static void test_environment(void **state)
+{
+	static struct world w;
+	struct foresight f;
+
+	(void)state;
+	debian(&w);
+	make(&w, "boot/grub/grubenv", block("imagate_stage=measure\n"), 1024);
+	look(&w, MASK(8) | MASK(9), &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=measure"));
+	foresee_end(&f);
+	/* once: GRUB takes it out of its block, after it has measured it */
+	make(&w, "boot/grub/grubenv", block("imagate_stage=fix\nimagate_once=audit\n"), 1024);
+	look(&w, MASK(8), &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=audit ima_appraise=log"));
+	foresee_end(&f);
+	look(&w, MASK(9), &f);
+	BLOCKED_BY(&f, MASK(9), "save_env imagate_once");
+	foresee_end(&f);
+	/* this entry leads to the script once more */
+	make(&w, "boot/grub/grubenv", block("next_entry=imagate: another stage, this boot only\n"), 1024);
+	look(&w, MASK(8), &f);
+	BLOCKED_BY(&f, MASK(8), "what this command does is not known: configfile");
+	foresee_end(&f);
+	/* what GRUB asked for in vain */
+	make(&w, "boot/grub/grubenv", block("imagate_stage=fix\n"), 1024);
+	make(&w, "boot/grub/custom.cfg", "", 0);
+	look(&w, MASK(8), &f);
+	BLOCKED_BY(&f, MASK(8), "custom.cfg has come or gone");
+	foresee_end(&f);
+	end(&w);
+}
+
+/* A good boot keeps what GRUB read, and nothing else. */
+static void test_keep(void **state)
+{
+	static struct world w;
+	CLEAN_FREE char *bytes = NULL;
+	size_t len;
+
+	(void)state;
+	debian(&w);
+	make(&w, "var/lib/x", "", 0);
+	copy(&w, EVENTLOGS "debian-shim-next.cfg", "boot/grub/grub.cfg");
+	assert_int_equal(foresee_keep(w.root, &w.log, BANK_SHA256), 0);
+	assert_false(file_exists(w.root, GRUB_KEPT));
+	copy(&w, EVENTLOGS "debian-shim.cfg", "boot/grub/grub.cfg");
+	assert_int_equal(foresee_keep(w.root, &w.log, BANK_SHA256), 0);
+	assert_int_equal(file_read(w.root, GRUB_KEPT, 1 << 20, &bytes, &len), 0);
+	assert_int_equal(len, 7464);
+	end(&w);
+}
+
 /* -- without a log ---------------------------------------------------------------------------------- */
 
 static void set_boot_time(const struct world *w, long long t)
@@ -358,7 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable),
-		cmocka_unit_test(test_grub), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
+		cmocka_unit_test(test_grub), cmocka_unit_test(test_debian), cmocka_unit_test(test_environment), cmocka_unit_test(test_keep), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
