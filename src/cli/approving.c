@@ -139,6 +139,21 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 	return OUTCOME_OK;
 }
 
+void approving_thin(struct approving *a, enum stage stage)
+{
+	bool newest = true;
+
+	for (size_t i = a->seal.slots; i > 0; i--) {
+		const struct seal_slot *s = &a->seal.slot[i - 1];
+
+		if (s->stage != stage || stage == a->stage || !s->object.approval.signature_len || s->once || s->object.resets)
+			continue;
+		if (!newest)
+			drop(&a->seal, i - 1);
+		newest = false;
+	}
+}
+
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32])
 {
 	size_t before = s->slots, fits = s->slots;

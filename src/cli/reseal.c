@@ -140,6 +140,7 @@ static int reseal(struct resealing *r)
 		return sealing_failed("the seal is as it was", &why);
 	r->a.path = c.seal;
 	r->words = c.words;
+	r->config = &c;
 	if (!evidence_record(&record))
 		return IMAGATE_FAILED;
 	r->a.stage = record.decision.stage;

@@ -7,10 +7,12 @@
 #include "cli/pcr.h"
 #include "cli/verb.h"
 
+struct config;
 struct tpm;
 struct resealing {
 	const struct verb *verb;
 	const char *tcti, *words;
+	const struct config *config;
 	bool next, suspend, show, dry_run;
 	struct approving a;
 	struct pcr_selection pcrs;            /* of the slot that was used */

@@ -3,9 +3,11 @@
 
 #include "base/log.h"
 #include "cli/esp.h"
-#include "cli/foreseegrub.h"
+#include "cli/grubfile.h"
 #include "cli/sealing.h"
 #include "core/cmdline.h"
+#include "core/decide.h"
+#include "core/rollout.h"
 #include "crypto/crypto.h"
 #include "tpm/tpm.h"
 
@@ -20,9 +22,9 @@ static uint16_t bank_of(const struct resealing *r)
 }
 
 /* The selection's values, one after the other, as PolicyPCR hashes them. */
-static size_t predicted(const struct resealing *r, uint8_t ret[static EVENTLOG_PCRS * BANK_DIGEST_MAX])
+static size_t predicted(const struct resealing *r, const struct foresight *f, uint8_t ret[static EVENTLOG_PCRS * BANK_DIGEST_MAX])
 {
-	const struct pcr_values *v = &r->f.prediction.values;
+	const struct pcr_values *v = &f->prediction.values;
 	size_t len = 0;
 
 	for (unsigned n = 0; n < EVENTLOG_PCRS; n++) {
@@ -141,51 +143,132 @@ static void banks_json(const struct resealing *r, int root)
 		json_object_put(all);
 }
 
-/* One more slot for these values; else like this one. */
-static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, struct seal_slot *like, const uint8_t *values,
-                   size_t len)
+/* -- slots ------------------------------------------------------------------------------------------ */
+
+/* One more for these values; else like this one. BLOCKED: it is there. */
+static enum outcome add(struct resealing *r, struct tpm *t, const struct seal_slot *base, struct seal_slot *like, const uint8_t *values,
+                        size_t len, struct why *why)
 {
-	struct why why = { 0 };
 	uint8_t now[32];
-	enum outcome o = reseal_digest(values, len, like->object.pcr_digest, &why);
+	enum outcome o = reseal_digest(values, len, like->object.pcr_digest, why);
 
 	like->object.pcr_digest_len = 32;
 	like->object.resets = 0;
 	if (!seal_values_take(&r->pcrs, values, len, &like->values))
 		like->values = (struct seal_values){ 0 }; /* a sentence less, should it be refused */
 	if (o == OUTCOME_OK)
-		o = reseal_digest(r->now, r->now_len, now, &why);
+		o = reseal_digest(r->now, r->now_len, now, why);
 	if (o == OUTCOME_OK)
-		o = approving_add(&r->a, t, base, like, now, &why);
-	if (o == OUTCOME_BLOCKED) {
+		o = approving_add(&r->a, t, base, like, now, why);
+	return o == OUTCOME_OK ? approving_store(&r->a, why) : o;
+}
+
+static int approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, struct seal_slot *like, const uint8_t *values,
+                   size_t len)
+{
+	struct why why = { 0 };
+	enum outcome o = add(r, t, base, like, values, len, &why);
+
+	if (o == OUTCOME_BLOCKED)
 		reseal_result(r, "there", "nothing to do: the seal opens for these values already");
-		return IMAGATE_OK;
-	}
-	if (o == OUTCOME_OK)
-		o = approving_store(&r->a, &why);
-	if (o != OUTCOME_OK)
+	else if (o == OUTCOME_OK)
+		reseal_result(r, "added", "%s: one slot more, for the next boot; what the machine booted from now still gets the key", r->a.path);
+	else
 		return sealing_failed("the seal is as it was", &why);
-	reseal_result(r, "added", "%s: one slot more, for the next boot; what the machine booted from now still gets the key", r->a.path);
 	return IMAGATE_OK;
 }
 
-/* A unified kernel image brings its own command line, and GRUB's entry has one, which the slot then is for: its Mac covers that. */
-static bool next_cmdline(const struct resealing *r, struct seal_slot *like)
+/* A unified kernel image brings its own command line, and GRUB's entry has one, which the slot then is for: its Mac covers
+ * that. The stage is part of it. */
+static bool next_cmdline(const struct resealing *r, const struct foresight *f, struct seal_slot *like)
 {
 	char normal[CMDLINE_MAX + 1];
 	struct part part = { normal, 0 };
+	struct cmdline line;
+	const struct stance s = { .config = r->config, .cmdline = &line };
 
-	if (!r->f.next_cmdline || !like->cmdline_bound)
+	if (!f->next_cmdline)
 		return true;
-	part.len = cmdline_normal(r->f.next_cmdline, strlen(r->f.next_cmdline), r->words, normal, sizeof(normal));
+	cmdline_parse(f->next_cmdline, strlen(f->next_cmdline), &line);
+	if (like->stage != STAGE_UNSET)
+		like->stage = decide_stage(&s);
+	if (!like->cmdline_bound)
+		return true;
+	part.len = cmdline_normal(f->next_cmdline, strlen(f->next_cmdline), r->words, normal, sizeof(normal));
 	return part.len && digest_parts(&part, 1, like->cmdline, NULL) == OUTCOME_OK;
+}
+
+static bool covers_grub(const struct resealing *r)
+{
+	return r->pcrs.mask & UINT32_C(3) << 8;
+}
+
+static bool has_slot_for(const struct resealing *r, enum stage stage)
+{
+	for (size_t i = 0; i < r->a.seal.slots; i++) {
+		const struct seal_slot *s = &r->a.seal.slot[i];
+
+		if (s->stage == stage && s->object.generation == r->a.generation && !s->once && !s->object.resets)
+			return true;
+	}
+	return false;
+}
+
+static const char *for_stage(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root, enum stage stage,
+                             const char block[static GRUBENV_LEN])
+{
+	uint8_t values[EVENTLOG_PCRS * BANK_DIGEST_MAX];
+	struct foresight *f = calloc(1, sizeof(*f));
+	struct eventlog_error error;
+	struct seal_slot like = *base;
+	struct why why = { 0 };
+	const char *said = "cannot be foreseen";
+	enum outcome o;
+
+	if (!f)
+		return said;
+	*f = (struct foresight){ .root = root, .log = &r->log.log, .alg = r->log.alg, .mask = r->pcrs.mask, .grubenv = block };
+	if (foresee(f, &error) && !(f->blocked & r->pcrs.mask) && next_cmdline(r, f, &like) && like.stage == stage) {
+		approving_thin(&r->a, stage);
+		o = r->dry_run ? OUTCOME_BLOCKED : add(r, t, base, &like, values, predicted(r, f, values), &why);
+		said = o == OUTCOME_OK ? "one slot more" : o == OUTCOME_BLOCKED ? "foreseen" : "failed";
+	}
+	foresee_end(f);
+	free(f);
+	return said;
+}
+
+/* Where the seal covers what GRUB does, and has slots for other stages: what it does there is another thing, as 'imagate stage
+ * set' would have it. */
+static void other_stages(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
+{
+	struct json_object *list = r->json ? json_object_new_object() : NULL;
+	char block[GRUBENV_LEN];
+	struct rollout now;
+
+	if (list)
+		json_object_object_add(r->json, "stages", list);
+	for (enum stage s = STAGE_OFF; covers_grub(r) && s < STAGE_COUNT; s++) {
+		const char *said;
+
+		if (s == r->a.stage || !has_slot_for(r, s) || grubfile_read("/", block) < 0)
+			continue;
+		now = (struct rollout){ .stage = s };
+		if (!rollout_write(&now, block))
+			continue;
+		said = for_stage(r, t, base, root, s, block);
+		if (list)
+			json_object_object_add(list, stage_name(s), json_object_new_string(said));
+		else
+			(void)printf("for stage %s: %s\n", stage_name(s), said);
+	}
 }
 
 static int predict_and_approve(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
 {
 	uint8_t values[EVENTLOG_PCRS * BANK_DIGEST_MAX];
 	struct eventlog_error error;
-	struct seal_slot like;
+	struct seal_slot like = *base;
 	bool other_line;
 	size_t len;
 
@@ -203,15 +286,18 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 		          "'imagate recover' after it");
 		return IMAGATE_NOT_ADMITTED;
 	}
-	like = *base;
-	if (!next_cmdline(r, &like)) {
+	if (!next_cmdline(r, &r->f, &like)) {
 		log_error("the seal is as it was: the next command line is too long");
 		return IMAGATE_NOT_ADMITTED;
 	}
-	other_line = memcmp(like.cmdline, base->cmdline, sizeof(like.cmdline)) != 0;
+	if (like.stage != STAGE_UNSET && like.stage < base->floor) {
+		log_error("the seal is as it was: the next boot asks for %s, and the floor is %s", stage_name(like.stage), stage_name(base->floor));
+		return IMAGATE_NOT_ADMITTED;
+	}
+	other_line = like.stage != base->stage || memcmp(like.cmdline, base->cmdline, sizeof(like.cmdline)) != 0;
 	if (other_line)
 		reseal_say(r, "the kernel command line changes");
-	len = predicted(r, values);
+	len = predicted(r, &r->f, values);
 	if (!other_line && len == r->now_len && !memcmp(values, r->now, len)) {
 		reseal_result(r, "nothing", "nothing to do: the next boot has the PCRs of this one");
 		return IMAGATE_OK;
@@ -226,6 +312,7 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 int reseal_next(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
 {
 	const struct pcr_wish wish = { .verb = r->verb, .pcrs = r->pcrs, .pcrs_given = true }; /* and their bank */
+	const struct seal_slot slot = *base; /* which may move */
 	int code;
 
 	if (access(PCR_LOG, F_OK) < 0)
@@ -237,7 +324,9 @@ int reseal_next(struct resealing *r, struct tpm *t, const struct seal_slot *base
 		log_error(PCR_LOG " has no bank %s, which the seal is bound to", pcr_bank_name(r->pcrs.bank));
 		code = IMAGATE_NOT_ADMITTED;
 	} else {
-		code = predict_and_approve(r, t, base, root);
+		code = predict_and_approve(r, t, &slot, root);
+		if (code == IMAGATE_OK)
+			other_stages(r, t, &slot, root);
 		foresee_end(&r->f);
 	}
 	free(r->log.bytes);
