@@ -87,47 +87,58 @@ static bool files_moved(struct foresight *f, struct grub_trace *t, const struct 
 	return false;
 }
 
-static bool interpret(struct foresight *f, struct grub_trace *t, const char *cfg, size_t len, const char *env, struct grub_commands *ret)
+/* What GRUB read in this boot: as it is now, or the copy that a good boot keeps. */
+static bool read_was(const struct foresight *f, const struct grub_trace *t, char **ret, struct grub_script *was)
 {
-	struct grub_script now = { cfg, len, t->prefix, env }, was = now;
+	if (is_of_log(f, was->text, was->len, &t->cfg))
+		return true;
+	if (file_read(f->root, GRUB_KEPT, CFG_MAX, ret, &was->len) < 0 || !is_of_log(f, *ret, was->len, &t->cfg))
+		return false;
+	was->text = *ret;
+	return true;
+}
+
+/* alike: nothing has changed that steers GRUB, and it will do what it did, unless somebody chose at the menu. */
+static const struct grub_commands *interpret(struct foresight *f, struct grub_trace *t, const struct grub_script *now, bool alike,
+                                             struct grub_commands *space)
+{
+	const struct event e = { .pcr = 8, .number = t->cfg.number };
+	struct grub_script was = *now;
 	static struct grub_learned learned;
 	CLEAN_FREE char *kept = NULL;
-	const struct event e = { .pcr = 8, .number = t->cfg.number };
 	const char *why = NULL;
 
-	if (!is_of_log(f, cfg, len, &t->cfg)) {
-		if (file_read(f->root, GRUB_KEPT, CFG_MAX, &kept, &was.len) < 0 || !is_of_log(f, kept, was.len, &t->cfg)) {
-			grub_block(f, t, "%s changed, and no copy is left of what GRUB read in this boot (a good boot keeps one)", t->path);
-			return false;
-		}
-		was.text = kept;
+	if (!read_was(f, t, &kept, &was)) {
+		grub_block(f, t, "%s changed, and no copy is left of what GRUB read in this boot (a good boot keeps one)", t->path);
+		return NULL;
 	}
 	if (!grub_learn(&t->memory, &was, &t->ran, &learned, &why)) {
-		grub_block(f, t, "%s or its environment changed, and what it did in this boot is not understood: %s", t->path, why);
-		return false;
+		if (!alike)
+			grub_block(f, t, "%s or its environment changed, and what it did in this boot is not understood: %s", t->path, why);
+		return alike ? &t->ran : NULL;
 	}
+	if (files_moved(f, t, &learned))
+		return NULL;
 	if (learned.by_hand)
 		foresee_say(f, &e, FORESEE_DOUBT, "this boot's entry was chosen by hand; foreseen is the default one");
-	if (files_moved(f, t, &learned))
-		return false;
-	if (!grub_foresee(&t->memory, &now, &learned, ret, &why)) {
-		grub_block(f, t, "%s or its environment changed, and what GRUB will do is not known: %s", t->path, why);
-		return false;
-	}
-	return true;
+	if (grub_foresee(&t->memory, now, &learned, space, &why))
+		return space;
+	if (alike && !learned.by_hand)
+		return &t->ran;
+	grub_block(f, t, "%s or its environment changed, and what GRUB will do is not known: %s", t->path, why);
+	return NULL;
 }
 
 const struct grub_commands *grub_next(struct foresight *f, struct grub_trace *t, struct grub_commands *space)
 {
 	CLEAN_FREE char *cfg = NULL, *env = read_env(f, t);
-	size_t len;
+	struct grub_script now = { .prefix = t->prefix, .env = env };
 
-	if (!read_cfg(f, t, &cfg, &len))
-		grub_block(f, t, "%s cannot be read", t->path);
-	else if (steered_alike(f, t, cfg, len, env))
-		return &t->ran;
-	else if (interpret(f, t, cfg, len, env, space))
-		return space;
+	if (read_cfg(f, t, &cfg, &now.len)) {
+		now.text = cfg;
+		return interpret(f, t, &now, steered_alike(f, t, cfg, now.len, env), space);
+	}
+	grub_block(f, t, "%s cannot be read", t->path);
 	return NULL;
 }
 

@@ -60,6 +60,8 @@ static bool find_cfg(const struct eventlog *log, struct grub_trace *t)
 		grub_trace_file(&e, path, sizeof(path));
 		if (!is_cfg(path))
 			continue;
+		if (found && !strcmp(path, t->path))
+			t->why = "GRUB read its grub.cfg more than once in this boot: another stage was chosen at the menu";
 		found = true;
 		t->cfg = e;
 		memcpy(t->path, path, sizeof(path));

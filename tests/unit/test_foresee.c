@@ -352,6 +352,12 @@ static void test_debian(void **state)
 	assert_null(f.next_cmdline);
 	same(&w, &f, 8);
 	foresee_end(&f);
+	/* a file that GRUB asked for in vain: its script would lead elsewhere, although nothing else has changed */
+	make(&w, "boot/grub/custom.cfg", "", 0);
+	look(&w, ALL, &f);
+	blocked_by(&f, MASK(4) | MASK(8) | MASK(9), "custom.cfg has come or gone");
+	foresee_end(&f);
+	assert_int_equal(unlinkat(w.root, "boot/grub/custom.cfg", 0), 0);
 	/* another kernel in the menu: of what GRUB did by the one before nothing is kept */
 	copy(&w, EVENTLOGS "debian-shim-next.cfg", "boot/grub/grub.cfg");
 	look(&w, ALL, &f);
