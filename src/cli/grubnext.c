@@ -162,3 +162,45 @@ int foresee_keep(int root, const struct eventlog *log, uint16_t alg)
 	grub_trace_free(&t);
 	return r;
 }
+
+/* GRUB says so of itself. */
+static bool booted_by_grub(int root)
+{
+	CLEAN_FREE char *line = NULL;
+	size_t len;
+
+	return file_read(root, "/proc/cmdline", 1u << 16, &line, &len) == 0 && !strncmp(line, "BOOT_IMAGE=", 11);
+}
+
+char *grub_guess_cmdline(int root)
+{
+	static const char *const places[] = { "/boot/grub", "/boot/grub2" };
+	struct grub_trace *t = grub_trace_new();
+	struct foresight f = { .root = root };
+	struct grub_script s = { .guess = true };
+	CLEAN_FREE char *cfg = NULL, *env = NULL;
+	static struct grub_commands next;
+	const char *why = NULL, *line = NULL;
+	char *ret = NULL;
+
+	for (size_t i = 0; t && !cfg && booted_by_grub(root) && i < sizeof(places) / sizeof(places[0]); i++) {
+		(void)snprintf(t->prefix, sizeof(t->prefix), "%s", places[i]);
+		(void)snprintf(t->path, sizeof(t->path), "%s/grub.cfg", places[i]);
+		if (file_read(root, t->path, CFG_MAX, &cfg, &s.len) < 0)
+			cfg = NULL;
+	}
+	if (cfg) {
+		env = read_env(&f, t);
+		s.text = cfg;
+		s.prefix = t->prefix;
+		s.env = env;
+	}
+	if (cfg && grub_foresee(&t->memory, &s, &(struct grub_learned){ 0 }, &next, &why))
+		for (size_t i = 0; i < next.count; i++)
+			line = !strncmp(next.line[i], "linux", 5) ? next.line[i] : line;
+	line = line ? strchr(line, ' ') : NULL;
+	if (line && !strpbrk(line, "'\"\\"))
+		ret = strdup(line + 1);
+	grub_trace_free(&t);
+	return ret;
+}

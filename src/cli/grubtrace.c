@@ -144,16 +144,25 @@ static void walk(const struct eventlog *log, uint16_t alg, struct grub_trace *t)
 	}
 }
 
-bool grub_trace(const struct eventlog *log, uint16_t alg, struct grub_trace **ret)
+struct grub_trace *grub_trace_new(void)
 {
 	struct grub_trace *t = calloc(1, sizeof(*t));
 
-	*ret = NULL;
 	if (!t)
-		return false;
+		return NULL;
 	t->memory.bytes = malloc(MEMORY);
 	t->memory.size = MEMORY;
-	if (!t->memory.bytes || !find_cfg(log, t)) {
+	if (!t->memory.bytes)
+		grub_trace_free(&t);
+	return t;
+}
+
+bool grub_trace(const struct eventlog *log, uint16_t alg, struct grub_trace **ret)
+{
+	struct grub_trace *t = grub_trace_new();
+
+	*ret = NULL;
+	if (!t || !find_cfg(log, t)) {
 		grub_trace_free(&t);
 		return false;
 	}

@@ -21,7 +21,8 @@ struct grub_trace {
 	bool kernels;                    /* shim measures them into PCR 4 */
 	const char *why;                 /* it is not understood */
 };
-/* False: GRUB read no grub.cfg, or there is no room: *ret_why is NULL, or says so. Free with grub_trace_free(). */
+struct grub_trace *grub_trace_new(void); /* empty */
+/* False: GRUB read no grub.cfg, or there is no memory. Free with grub_trace_free(). */
 bool grub_trace(const struct eventlog *log, uint16_t alg, struct grub_trace **ret);
 void grub_trace_free(struct grub_trace **t);
 /* The name of a file that GRUB read, as it is in the record. */
@@ -33,5 +34,8 @@ bool grub_is_env(const char *path);
 const struct grub_commands *grub_next(struct foresight *f, struct grub_trace *t, struct grub_commands *space);
 /* Of all that GRUB steers nothing can be foreseen. */
 __attribute__((format(printf, 3, 4))) void grub_block(struct foresight *f, const struct grub_trace *t, const char *fmt, ...);
+
+/* Without a log: what the default entry's kernel line is by grub.cfg, as far as it can be told. malloc'ed; NULL: not known. */
+char *grub_guess_cmdline(int root);
 
 #endif

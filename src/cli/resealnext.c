@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/esp.h"
 #include "cli/grubfile.h"
+#include "cli/grubtrace.h"
 #include "cli/sealing.h"
 #include "core/cmdline.h"
 #include "core/decide.h"
@@ -53,31 +54,6 @@ static bool log_is_all(const struct resealing *r)
 		at += v->size;
 	}
 	return all;
-}
-
-/* Without a log nothing can be predicted; but where what the firmware starts is as it was, neither is there anything to predict. */
-static int without_log(struct resealing *r, int root)
-{
-	char changed[256];
-
-	if (r->pcrs.mask & ~UINT32_C(0xff)) {
-		log_error(PCR_LOG " is not there: this boot's event log did not reach the kernel, and PCRs from 8 on change with files that only "
-		          "it names. Under Debian's GRUB use linuxefi instead of linux");
-		return IMAGATE_NOT_ADMITTED;
-	}
-	switch (esp_changed(root, changed, sizeof(changed))) {
-	case ESP_SAME:
-		reseal_result(r, "nothing", "nothing to do: no boot program has changed since this boot began (there is no event log, so of Secure Boot's "
-		              "keys nothing is known; GRUB's own files are in none of the sealed PCRs)");
-		return IMAGATE_OK;
-	case ESP_CHANGED:
-		log_error("%s has changed since this boot began, and without an event log (" PCR_LOG ") it cannot be told what the PCRs "
-		          "will be", changed);
-		return IMAGATE_NOT_ADMITTED;
-	case ESP_UNKNOWN: break;
-	}
-	log_error("%s, and without an event log (" PCR_LOG ") it cannot be told what the PCRs will be", changed);
-	return IMAGATE_NOT_ADMITTED;
 }
 
 /* -- in words ------------------------------------------------------------------------------------- */
@@ -309,6 +285,50 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 	return approve(r, t, base, &like, values, len);
 }
 
+/* Another command line in grub.cfg is another slot, for the PCRs of now. Nothing proves here that GRUB reads it as we do: where
+ * it does not, the slot fits nothing. */
+static bool other_cmdline(struct resealing *r, int root, struct seal_slot *like)
+{
+	struct foresight f = { .next_cmdline = grub_guess_cmdline(root) };
+	const struct seal_slot before = *like;
+	bool other = f.next_cmdline && next_cmdline(r, &f, like) && (like->stage != before.stage || memcmp(like->cmdline, before.cmdline, sizeof(before.cmdline)) != 0);
+
+	free(f.next_cmdline);
+	if (!other || (like->stage != STAGE_UNSET && like->stage < before.floor))
+		return false;
+	reseal_say(r, "the kernel command line changes, by grub.cfg (there is no event log that would show how GRUB reads it)");
+	return true;
+}
+
+/* Without a log nothing can be predicted; but where what the firmware starts is as it was, neither is there anything to predict. */
+static int without_log(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
+{
+	struct seal_slot like = *base;
+	char changed[256];
+
+	if (r->pcrs.mask & ~UINT32_C(0xff)) {
+		log_error(PCR_LOG " is not there: this boot's event log did not reach the kernel, and PCRs from 8 on change with files that only "
+		          "it names. Under Debian's GRUB use linuxefi instead of linux");
+		return IMAGATE_NOT_ADMITTED;
+	}
+	switch (esp_changed(root, changed, sizeof(changed))) {
+	case ESP_SAME:
+		if (other_cmdline(r, root, &like))
+			return r->dry_run ? (reseal_result(r, "would-add", "dry run: the seal is as it was"), IMAGATE_OK)
+			                  : approve(r, t, base, &like, r->now, r->now_len);
+		reseal_result(r, "nothing", "nothing to do: no boot program has changed since this boot began (there is no event log, so of Secure Boot's "
+		              "keys nothing is known; GRUB's own files are in none of the sealed PCRs)");
+		return IMAGATE_OK;
+	case ESP_CHANGED:
+		log_error("%s has changed since this boot began, and without an event log (" PCR_LOG ") it cannot be told what the PCRs "
+		          "will be", changed);
+		return IMAGATE_NOT_ADMITTED;
+	case ESP_UNKNOWN: break;
+	}
+	log_error("%s, and without an event log (" PCR_LOG ") it cannot be told what the PCRs will be", changed);
+	return IMAGATE_NOT_ADMITTED;
+}
+
 int reseal_next(struct resealing *r, struct tpm *t, const struct seal_slot *base, int root)
 {
 	const struct pcr_wish wish = { .verb = r->verb, .pcrs = r->pcrs, .pcrs_given = true }; /* and their bank */
@@ -316,7 +336,7 @@ int reseal_next(struct resealing *r, struct tpm *t, const struct seal_slot *base
 	int code;
 
 	if (access(PCR_LOG, F_OK) < 0)
-		return without_log(r, root);
+		return without_log(r, t, &slot, root);
 	code = pcr_log_read(&wish, NULL, &r->log);
 	if (code != IMAGATE_OK)
 		return code;

@@ -38,6 +38,7 @@ struct grub_run {
 	size_t at;
 	struct grub_commands *out; /* else */
 	const char *env;
+	bool guess;
 	struct {
 		const char *name, *value; /* value NULL: not set */
 		bool exported, learned;

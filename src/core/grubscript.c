@@ -344,6 +344,7 @@ static bool go(struct grub_run *r, const struct grub_script *s, const char **ret
 	struct grub_cursor c = { s->text, s->text + s->len };
 
 	r->env = s->env;
+	r->guess = s->guess;
 	status(r, GRUB_TRUE);
 	r->last = "";
 	if (s->prefix) {

@@ -26,6 +26,7 @@ struct grub_script {
 	size_t len;
 	const char *prefix; /* $prefix, as it was set when GRUB began with it; NULL: unknown */
 	const char *env;    /* the environment block, GRUBENV_LEN bytes; NULL: there is none */
+	bool guess;         /* of what only GRUB knows: it has its features, and what may fail fails */
 };
 
 struct grub_commands {

@@ -128,6 +128,8 @@ static bool decide(struct grub_run *r, struct grub_cursor yes)
 
 	if (r->why || r->stop || r->status != GRUB_UNKNOWN)
 		return r->status == GRUB_TRUE;
+	if (r->guess) /* its environment block is there, or not; of no other file is anything known */
+		return r->env && strstr(r->last, "/grubenv ");
 	if (!r->ran) {
 		grub_refuse(r, "whether this succeeds is known to GRUB alone", r->last, strlen(r->last));
 		return false;

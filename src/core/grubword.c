@@ -179,13 +179,15 @@ const char *grub_get(const struct grub_run *r, const char *name, bool *ret_unkno
 	if (*name >= '0' && *name <= '9')
 		return parameter(r, name);
 	if (!strcmp(name, "?")) {
-		*ret_unknown = !r->status_text;
-		return r->status_text;
+		*ret_unknown = !r->status_text && !r->guess;
+		return r->status_text ? r->status_text : "1";
 	}
 	for (size_t i = r->vars; i > 0; i--)
 		if (!strcmp(r->var[i - 1].name, name))
 			return r->var[i - 1].value ? r->var[i - 1].value : "";
 	v = r->ran ? NULL : learned(r->l, name);
+	if (!v && r->guess)
+		return strncmp(name, "feature_", 8) ? "" : "y";
 	*ret_unknown = !v && (r->ran || is_grubs_own(name));
 	return v ? v : "";
 }

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct grub_commands out, ran;
 	static struct grub_learned none, learned;
 	struct grub_memory m = { bytes, sizeof(bytes), 0 };
-	struct grub_script s = { (const char *)data, size, "(hd0)/boot/grub", NULL };
+	struct grub_script s = { .text = (const char *)data, .len = size, .prefix = "(hd0)/boot/grub" };
 	const char *why = NULL;
 
 	if (grub_foresee(&m, &s, &none, &out, &why)) {
@@ -29,5 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ran.line[2] = "setparams Debian";
 	m.used = 0;
 	(void)grub_learn(&m, &s, &ran, &learned, &why);
+	s.guess = true;
+	m.used = 0;
+	(void)grub_foresee(&m, &s, &none, &out, &why);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "cli/approving.h"
 #include "cli/esp.h"
 #include "cli/foreseegrub.h"
+#include "cli/grubtrace.h"
 #include "core/efi.h"
 #include "crypto/crypto.h"
 
@@ -438,6 +439,31 @@ static void test_keep(void **state)
 
 /* -- without a log ---------------------------------------------------------------------------------- */
 
+/* By grub.cfg alone. */
+static void test_guess(void **state)
+{
+	static struct world w;
+	char *line;
+
+	(void)state;
+	debian(&w);
+	assert_null(grub_guess_cmdline(w.root)); /* was it GRUB at all? */
+	make(&w, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda\n", 39);
+	line = grub_guess_cmdline(w.root);
+	assert_non_null(line);
+	assert_string_equal(line, "/boot/vmlinuz-6.1.0-56-amd64 root=UUID=946b2b90-22b8-47cb-aa9f-414251a5cb02 ro console=ttyS0 systemd.show_status=0 "
+	                    "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor");
+	free(line);
+	make(&w, "boot/grub/grubenv", block("imagate_stage=enforce\n"), 1024);
+	line = grub_guess_cmdline(w.root);
+	assert_non_null(line);
+	assert_non_null(strstr(line, " imagate.stage=enforce ima_appraise=enforce"));
+	free(line);
+	make(&w, "boot/grub/grub.cfg", "while true; do echo; done\n", 26);
+	assert_null(grub_guess_cmdline(w.root));
+	end(&w);
+}
+
 static void set_boot_time(const struct world *w, long long t)
 {
 	char text[96];
@@ -546,7 +572,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable),
 		cmocka_unit_test(test_grub), cmocka_unit_test(test_debian), cmocka_unit_test(test_environment), cmocka_unit_test(test_keep), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
-		cmocka_unit_test(test_thin),
+		cmocka_unit_test(test_thin), cmocka_unit_test(test_guess),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void script(const char *name, struct grub_script *ret)
 	static struct file file;
 
 	file_load(name, &file);
-	*ret = (struct grub_script){ take((const char *)file.bytes, file.len), file.len, "(hd1)/boot/grub", NULL };
+	*ret = (struct grub_script){ .text = take((const char *)file.bytes, file.len), .len = file.len, .prefix = "(hd1)/boot/grub" };
 }
 
 static const char *env(const char *words)
@@ -122,7 +122,7 @@ static void test_debian(void **state)
 static bool run(const char *text, const char *words, struct grub_commands *ret, const char **ret_why)
 {
 	static struct grub_learned none;
-	const struct grub_script s = { text, strlen(text), "(hd1)/boot/grub", words ? env(words) : NULL };
+	const struct grub_script s = { .text = text, .len = strlen(text), .prefix = "(hd1)/boot/grub", .env = words ? env(words) : NULL };
 
 	*ret_why = NULL;
 	memory.used = 0;
@@ -186,7 +186,7 @@ static void test_learned(void **state)
 	                            "set b=$feature_x\nmenuentry A { linux $b; }";
 	static struct grub_learned learned;
 	static struct grub_commands next;
-	struct grub_script s = { text, sizeof(text) - 1, "(hd1)/boot/grub", NULL };
+	struct grub_script s = { .text = text, .len = sizeof(text) - 1, .prefix = "(hd1)/boot/grub" };
 	const char *why = NULL;
 
 	(void)state;
@@ -220,7 +220,7 @@ static void test_by_hand(void **state)
 	static struct grub_commands ran = { 5, { "menuentry A { linux /a; }", "menuentry B { linux /b; }", "set default=0", "setparams B", "linux /b" } };
 	static const char text[] = "menuentry A { linux /a; }\nmenuentry B { linux /b; }\nset default=0\n";
 	static struct grub_learned learned;
-	const struct grub_script s = { text, sizeof(text) - 1, "(hd1)/boot/grub", NULL };
+	const struct grub_script s = { .text = text, .len = sizeof(text) - 1, .prefix = "(hd1)/boot/grub" };
 	const char *why = NULL;
 
 	(void)state;
