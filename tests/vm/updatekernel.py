@@ -115,23 +115,24 @@ def newest(r):
 
 def stages(kernel, work):
     """strict binding: the next stage's entry is foreseen with no recovery key, and an update serves each stage that has a slot"""
-    box = EfiBox(kernel, work, conf(stage="fix", tpm="pcrs = sha256:0,2,4,7,8,9\n"))
+    box = EfiBox(kernel, work, conf(stage="audit", tpm="pcrs = sha256:0,2,4,7,8,9\n"))
+    box.grubenv(imagate_stage="audit")
     r = box.boot(KERNEL_STATE + MOUNT + "echo %s | imagate recover; echo recover-rc=$?\n" % box.recovery, timeout=600)
     check(r, r.value("recover-rc") == "0", "recover failed")
     r = box.boot(KERNEL_STATE + MOUNT + LABEL + "imagate stage set enforce\n" + NEXT % {"n": "raise"} + NEWEST + PCRS, timeout=600)
-    no_hand(r, "the slot for fix gets no key")
+    no_hand(r, "the slot for audit gets no key")
     check(r, r.value("raise-rc") == "0" and "stage=enforce" in r.block("newest"), "the next stage is not foreseen")
     told = newest(r)
-    r = box.boot(KERNEL_STATE + MOUNT + MKCONFIG + NEXT % {"n": "both"} + NEWEST + "imagate stage set fix\n" + PCRS, timeout=600)
+    r = box.boot(KERNEL_STATE + MOUNT + MKCONFIG + NEXT % {"n": "both"} + NEWEST + "imagate stage set audit\n" + PCRS, timeout=600)
     came_true(r, told)
     no_hand(r, "the stage that was foreseen gets no key")
     check(r, record(r)["stage"] == "enforce", "not in enforce")
-    check(r, r.value("both-rc") == "0" and "for stage fix: one slot more" in r.block("both"), "the other stage's entry is not foreseen")
+    check(r, r.value("both-rc") == "0" and "for stage audit: one slot more" in r.block("both"), "the other stage's entry is not foreseen")
     told = newest(r)
     r = box.boot(KERNEL_STATE + SHOW + PCRS, timeout=600)
     came_true(r, told)
     no_hand(r, "the other stage's slot gets no key")
-    check(r, record(r)["stage"] == "fix" and WORD in r.value("cmdline"), "not what was foreseen")
+    check(r, record(r)["stage"] == "audit" and WORD in r.value("cmdline"), "not what was foreseen")
     return r
 
 
