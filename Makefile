@@ -113,8 +113,11 @@ $(BUILD)/san/%.o: src/%.c $(BUILD)/flags | deps-test
 UNIT_OBJ_test_qr  = $(BUILD)/san/cli/qr.o
 UNIT_LIBS_test_qr = -lqrencode -lzbar
 $(BUILD)/unit/test_qr: $(UNIT_OBJ_test_qr)
-UNIT_OBJ_test_foresee = $(patsubst %,$(BUILD)/san/cli/%.o,foresee esp approving)
+UNIT_OBJ_test_foresee = $(patsubst %,$(BUILD)/san/cli/%.o,foresee foreseegrub grubtrace grubnext esp approving)
 $(BUILD)/unit/test_foresee: $(UNIT_OBJ_test_foresee)
+UNIT_OBJ_test_resealshow  = $(BUILD)/san/cli/resealshow.o
+UNIT_LIBS_test_resealshow = -ljson-c
+$(BUILD)/unit/test_resealshow: $(UNIT_OBJ_test_resealshow)
 $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)

@@ -113,6 +113,11 @@ static bool is_for(const struct seal_slot *s, const uint8_t now[static 32])
 	return s->object.pcr_digest_len == 32 && !memcmp(s->object.pcr_digest, now, 32);
 }
 
+static bool is_of_now(const struct approving *a, const struct seal_slot *s, const uint8_t now[static 32])
+{
+	return is_for(s, now) && (!s->cmdline_bound || !memcmp(s->cmdline, a->cmdline, CMDLINE_DIGEST_LEN));
+}
+
 /* False: all that are there are wanted. What was approved last is the most likely to be booted. */
 static bool make_room(struct approving *a, const uint8_t now[static 32])
 {
@@ -121,7 +126,7 @@ static bool make_room(struct approving *a, const uint8_t now[static 32])
 			drop(&a->seal, i - 1); /* counted up since: dead */
 	for (int approved = 1; approved >= 0; approved--)
 		for (size_t i = 0; a->seal.slots >= SEAL_SLOTS_LIVE && i < a->seal.slots; i++)
-			if (!is_for(&a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
+			if (!is_of_now(a, &a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
 				drop(&a->seal, i--);
 	return a->seal.slots < SEAL_SLOTS_LIVE;
 }
@@ -169,6 +174,21 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 	}
 	a->seal.slot[a->seal.slots++] = s;
 	return OUTCOME_OK;
+}
+
+void approving_thin(struct approving *a, enum stage stage)
+{
+	bool newest = true;
+
+	for (size_t i = a->seal.slots; i > 0; i--) {
+		const struct seal_slot *s = &a->seal.slot[i - 1];
+
+		if (s->stage != stage || stage == a->stage || !s->object.approval.signature_len || s->once || s->object.resets)
+			continue;
+		if (!newest)
+			drop(&a->seal, i - 1);
+		newest = false;
+	}
 }
 
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32])

@@ -30,6 +30,9 @@ const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struc
 enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
                            const uint8_t now[static 32], struct why *why);
 
+/* Of the approved slots for a stage that is not this boot's, all but the newest go: there will be one more. */
+void approving_thin(struct approving *a, enum stage stage);
+
 /* What a good boot in the slots with this PCR digest makes superfluous: older ones of its stage, other generations, and slots for one
  * boot. Returns how many went. */
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32]);

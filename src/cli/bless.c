@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "cli/asking.h"
 #include "cli/evidence.h"
+#include "cli/foreseegrub.h"
 #include "cli/grubfile.h"
 #include "cli/leftovers.h"
+#include "cli/pcr.h"
 #include "cli/promote.h"
 #include "cli/seen.h"
 #include "cli/settle.h"
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +77,22 @@ static int bless_renewal(const struct record *r)
 	return code;
 }
 
+/* What GRUB ran by it can be understood after an update only with the script itself. */
+static void keep_boot_script(void)
+{
+	const struct pcr_wish wish = { .verb = &verb_bless };
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct pcr_log log;
+	int r;
+
+	if (access(PCR_LOG, F_OK) < 0 || pcr_log_read(&wish, NULL, &log) != IMAGATE_OK)
+		return;
+	r = foresee_keep(root, &log.log, log.alg);
+	if (r < 0)
+		log_error("%s: %s", GRUB_KEPT, strerror(-r));
+	free(log.bytes);
+}
+
 static int bless(void)
 {
 	static struct record r;
@@ -106,6 +125,7 @@ static int bless(void)
 	k = r.decision.stage == STAGE_FIX ? 0 : seen_keep();
 	if (k < 0)
 		log_error("%s: %s", CRITICAL_SEEN_PATH, strerror(-k));
+	keep_boot_script();
 	if (leftovers_drop_named(c.seal, c.tpm_wait, &why) != OUTCOME_OK)
 		(void)sealing_failed("an old counter is still in the TPM", &why);
 	if (settle_slots(&c, &r, &settled, &why) != OUTCOME_OK)

@@ -1,6 +1,8 @@
 #include "cli/foresee.h"
 
 #include "base/file.h"
+#include "cli/foreseegrub.h"
+#include "cli/grubtrace.h"
 #include "core/efi.h"
 #include "core/pe.h"
 #include "core/story.h"
@@ -258,13 +260,12 @@ static void variable(struct foresight *f, const struct event *e)
 
 /* -- GRUB's files -------------------------------------------------------------------------------------- */
 
-/* By another configuration or environment GRUB runs other commands (PCR 8), and may read other files (9). */
+/* Before GRUB read its grub.cfg: its own modules, and a configuration that leads there. */
 static bool steers(const char *path)
 {
-	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	size_t n = strlen(name);
+	size_t n = strlen(path);
 
-	return !strcmp(name, "grubenv") || (n > 4 && !strcmp(name + n - 4, ".cfg"));
+	return n > 4 && !strcmp(path + n - 4, ".cfg");
 }
 
 static void steered(struct foresight *f, const struct event *e, const char *path)
@@ -284,6 +285,8 @@ static void grub_file(struct foresight *f, const struct event *e)
 	int r;
 
 	(void)efi_text(e->data, e->len, path, sizeof(path)); /* cut: then it is nowhere */
+	if (!strncmp(path, "(memdisk)", 9))
+		return; /* a part of GRUB's own program */
 	r = foresee_read(f, path, &bytes, &len);
 	if (r < 0 || !foresee_digest(f, bytes, len, false, digest)) {
 		foresee_say(f, e, FORESEE_BLOCKED, "%s: %s: GRUB read it in this boot", path, strerror(r < 0 ? -r : EIO));
@@ -314,7 +317,7 @@ static void look_at(struct foresight *f, const struct event *e, struct inside *i
 	uint32_t of = e->pcr == 4 ? UINT32_C(0xa10) : e->pcr == 9 ? UINT32_C(3) << 8 : e->pcr < EVENTLOG_PCRS ? UINT32_C(1) << e->pcr : 0;
 
 	in->now |= e->pcr == 11 && e->type == EV_IPL;
-	if (!event_extends(e) || !(f->mask & of) || !event_digest(e, f->alg))
+	if (!event_extends(e) || !(f->mask & of) || !event_digest(e, f->alg) || foresee_is_grubs(f, e))
 		return;
 	if (is_program(e))
 		program(f, e, in);
@@ -340,6 +343,7 @@ bool foresee(struct foresight *f, struct eventlog_error *error)
 	struct inside in = { 0 };
 	struct event e;
 
+	foresee_grub(f);
 	event_begin(&cursor, f->log);
 	while (event_next(&cursor, &e))
 		look_at(f, &e, &in);
@@ -359,4 +363,5 @@ void foresee_end(struct foresight *f)
 	f->count = 0;
 	free(f->next_cmdline);
 	f->next_cmdline = NULL;
+	grub_trace_free(&f->grub);
 }

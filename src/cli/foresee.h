@@ -5,16 +5,18 @@
 
 #include "core/predict.h"
 
-#define FORESEE_CHANGES 64
+#define FORESEE_CHANGES 512
 #define FORESEE_SAID 64
 #define FORESEE_WORDS 320
+#define FORESEE_CMDLINE 32 /* no PCR: the kernel command line */
 
+struct grub_trace;
 struct foresight {
 	int root;             /* "/": tests pass a fixture tree */
 	const struct eventlog *log;
 	uint16_t alg;
 	uint32_t mask;        /* the PCRs that are asked for */
-	const char *cmdline;  /* the kernel's next one, where somebody says so; NULL: what is found */
+	const char *grubenv;  /* GRUB's environment block as it will be; NULL: as it is */
 
 	/* filled */
 	struct change change[FORESEE_CHANGES];
@@ -29,6 +31,7 @@ struct foresight {
 	size_t said_count;
 	uint32_t blocked;     /* bit n: PCR n */
 	char *next_cmdline;   /* of the kernel, where what starts it says so; malloc'ed; NULL: as now */
+	struct grub_trace *grub; /* NULL: there is no GRUB in the log */
 	struct prediction prediction;
 };
 

@@ -7,7 +7,8 @@
 #include "base/file.h"
 #include "cli/approving.h"
 #include "cli/esp.h"
-#include "cli/foresee.h"
+#include "cli/foreseegrub.h"
+#include "cli/grubtrace.h"
 #include "core/efi.h"
 #include "crypto/crypto.h"
 
@@ -150,6 +151,7 @@ static void test_program(void **state)
 
 	(void)state;
 	begin(&w);
+	copy(&w, EVENTLOGS "ovmf-grub.cfg", "boot/grub/grub.cfg");
 	look(&w, SEALED, &f);
 	assert_int_equal(f.blocked & SEALED, 0);
 	same(&w, &f, 0);
@@ -310,6 +312,20 @@ static void test_uki(void **state)
 	end(&w);
 }
 
+/* The value that the machine had: "sha256 8 ..." */
+static void is_in(const struct foresight *f, const char *pcrs, unsigned pcr)
+{
+	static struct file file;
+	char want[16 + 2 * 32], *p = want + sprintf(want, "sha256 %u ", pcr);
+
+	for (size_t i = 0; i < 32; i++)
+		p += sprintf(p, "%02x", f->prediction.values.value[pcr][i]);
+	file_load(pcrs, &file);
+	file.bytes[file.len] = '\0';
+	if (!strstr((const char *)file.bytes, want))
+		fail_msg("not in %s: %s", pcrs, want);
+}
+
 static void test_grub(void **state)
 {
 	static const char kernel[] = "boot/vmlinuz-6.12.117+deb12-amd64", initrd[] = "boot/initrd.img-6.12.117+deb12-amd64";
@@ -337,10 +353,203 @@ static void test_grub(void **state)
 	look(&w, MASK(9), &f);
 	assert_int_equal(f.blocked & MASK(9), MASK(9));
 	foresee_end(&f);
+	/* unless it is known what it did by the one before: then it is what the next boot of that machine was */
+	copy(&w, EVENTLOGS "ovmf-grub.cfg", "var/lib/imagate/grub.cfg");
+	look(&w, MASK(8), &f);
+	assert_int_equal(f.blocked & MASK(8), 0);
+	is_in(&f, "ovmf-grub-next.pcrs", 8);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=off audit=1"));
+	foresee_end(&f);
+	end(&w);
+}
+
+/* -- Debian's own chain: shim, GRUB by grub-mkconfig's grub.cfg, an environment block -------------------------------- */
+
+#define ALL (SEALED | MASK(8) | MASK(9))
+
+static void blocked_by(const struct foresight *f, uint32_t pcrs, const char *text)
+{
+	assert_int_equal(f->blocked & ALL, pcrs);
+	for (size_t i = 0; i < f->said_count; i++)
+		if (f->said[i].blocks && strstr(f->said[i].words, text))
+			return;
+	fail_msg("nobody says: %s", text);
+}
+
+static const char *block(const char *words)
+{
+	static char b[1025];
+
+	memset(b, '#', 1024);
+	memcpy(b, "# GRUB Environment Block\n", 25);
+	memcpy(b + 25, words, strlen(words));
+	return b;
+}
+
+/* As it was booted, but for the programs, which are not in the repository. */
+static void debian(struct world *w)
+{
+	file_load("debian-shim.bin", &w->log_file);
+	begin_with(w);
+	copy(w, STUB, "esp/EFI/BOOT/grubx64.efi");
+	make(w, "esp/EFI/debian/grub.cfg", "search --no-floppy --label imagate-root --set=root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n", 110);
+	copy(w, EVENTLOGS "debian-shim.cfg", "boot/grub/grub.cfg");
+	make(w, "boot/grub/grubenv", block(""), 1024);
+	copy(w, STUB, "boot/vmlinuz-6.1.0-56-amd64");
+	make(w, "boot/initrd.img-6.1.0-56-amd64", "initramfs", 9);
+	copy(w, STUB, "boot/vmlinuz-6.12.117+deb12-amd64");
+	make(w, "boot/initrd.img-6.12.117+deb12-amd64", "initramfs", 9);
+}
+
+/* PCR 4 by hand: each program is the stub now. */
+static void all_are_the_stub(const struct world *w, const struct foresight *f)
+{
+	CLEAN_FREE char *bytes = NULL;
+	uint8_t digest[BANK_DIGEST_MAX], want[32] = { 0 };
+	struct event_cursor c;
+	struct event e;
+	size_t len;
+	unsigned kernels = 0;
+
+	assert_int_equal(file_read(AT_FDCWD, STUB, 1 << 24, &bytes, &len), 0);
+	assert_true(foresee_digest(f, bytes, len, true, digest));
+	event_begin(&c, &w->log);
+	while (event_next(&c, &e)) {
+		bool program = e.type == EV_EFI_BOOT_SERVICES_APPLICATION;
+		const struct part parts[] = { { want, 32 }, { program ? digest : event_digest(&e, BANK_SHA256), 32 } };
+
+		if (e.pcr != 4 || !event_extends(&e))
+			continue;
+		kernels += program;
+		assert_true(digest_hash(NULL, BANK_SHA256, parts, 2, want));
+	}
+	assert_int_equal(kernels, 4); /* shim, GRUB, and the kernel twice */
+	assert_memory_equal(f->prediction.values.value[4], want, 32);
+}
+
+static void test_debian(void **state)
+{
+	static struct world w;
+	struct foresight f;
+
+	(void)state;
+	debian(&w);
+	look(&w, ALL, &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	all_are_the_stub(&w, &f);
+	assert_null(f.next_cmdline);
+	same(&w, &f, 8);
+	foresee_end(&f);
+	/* a file that GRUB asked for in vain: its script would lead elsewhere, although nothing else has changed */
+	make(&w, "boot/grub/custom.cfg", "", 0);
+	look(&w, ALL, &f);
+	blocked_by(&f, MASK(4) | MASK(8) | MASK(9), "custom.cfg has come or gone");
+	foresee_end(&f);
+	assert_int_equal(unlinkat(w.root, "boot/grub/custom.cfg", 0), 0);
+	/* another kernel in the menu: of what GRUB did by the one before nothing is kept */
+	copy(&w, EVENTLOGS "debian-shim-next.cfg", "boot/grub/grub.cfg");
+	look(&w, ALL, &f);
+	blocked_by(&f, MASK(4) | MASK(8) | MASK(9), "no copy is left");
+	foresee_end(&f);
+	copy(&w, EVENTLOGS "debian-shim.cfg", "var/lib/imagate/grub.cfg");
+	look(&w, ALL, &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	all_are_the_stub(&w, &f);
+	assert_non_null(strstr(f.next_cmdline, "/boot/vmlinuz-6.12.117+deb12-amd64 root=UUID="));
+	foresee_end(&f);
+	/* under the default binding GRUB's commands count for the kernel alone */
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, 0);
+	all_are_the_stub(&w, &f);
+	foresee_end(&f);
+	make(&w, "boot/vmlinuz-6.12.117+deb12-amd64", "no program", 10);
+	look(&w, SEALED, &f);
+	assert_int_equal(f.blocked & SEALED, MASK(4));
+	foresee_end(&f);
+	end(&w);
+}
+
+static void test_environment(void **state)
+{
+	static struct world w;
+	struct foresight f;
+
+	(void)state;
+	debian(&w);
+	make(&w, "boot/grub/grubenv", block("imagate_stage=measure\n"), 1024);
+	look(&w, MASK(8) | MASK(9), &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=measure"));
+	foresee_end(&f);
+	/* once: GRUB takes it out of its block, after it has measured it */
+	make(&w, "boot/grub/grubenv", block("imagate_stage=fix\nimagate_once=audit\n"), 1024);
+	look(&w, MASK(8), &f);
+	assert_int_equal(f.blocked & ALL, 0);
+	assert_non_null(strstr(f.next_cmdline, " imagate.stage=audit ima_appraise=log"));
+	foresee_end(&f);
+	look(&w, MASK(9), &f);
+	blocked_by(&f, MASK(9), "save_env imagate_once");
+	foresee_end(&f);
+	/* this entry leads to the script once more */
+	make(&w, "boot/grub/grubenv", block("next_entry=imagate: another stage, this boot only\n"), 1024);
+	look(&w, MASK(8), &f);
+	blocked_by(&f, MASK(8), "what this command does is not known: configfile");
+	foresee_end(&f);
+	/* what GRUB asked for in vain */
+	make(&w, "boot/grub/grubenv", block("imagate_stage=fix\n"), 1024);
+	make(&w, "boot/grub/custom.cfg", "", 0);
+	look(&w, MASK(8), &f);
+	blocked_by(&f, MASK(8), "custom.cfg has come or gone");
+	foresee_end(&f);
+	end(&w);
+}
+
+/* A good boot keeps what GRUB read, and nothing else. */
+static void test_keep(void **state)
+{
+	static struct world w;
+	CLEAN_FREE char *bytes = NULL;
+	size_t len;
+
+	(void)state;
+	debian(&w);
+	make(&w, "var/lib/x", "", 0);
+	copy(&w, EVENTLOGS "debian-shim-next.cfg", "boot/grub/grub.cfg");
+	assert_int_equal(foresee_keep(w.root, &w.log, BANK_SHA256), 0);
+	assert_false(file_exists(w.root, GRUB_KEPT));
+	copy(&w, EVENTLOGS "debian-shim.cfg", "boot/grub/grub.cfg");
+	assert_int_equal(foresee_keep(w.root, &w.log, BANK_SHA256), 0);
+	assert_int_equal(file_read(w.root, GRUB_KEPT, 1 << 20, &bytes, &len), 0);
+	assert_int_equal(len, 7464);
 	end(&w);
 }
 
 /* -- without a log ---------------------------------------------------------------------------------- */
+
+/* By grub.cfg alone. */
+static void test_guess(void **state)
+{
+	static struct world w;
+	char *line;
+
+	(void)state;
+	debian(&w);
+	assert_null(grub_guess_cmdline(w.root)); /* was it GRUB at all? */
+	make(&w, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda\n", 39);
+	line = grub_guess_cmdline(w.root);
+	assert_non_null(line);
+	assert_string_equal(line, "/boot/vmlinuz-6.1.0-56-amd64 root=UUID=946b2b90-22b8-47cb-aa9f-414251a5cb02 ro console=ttyS0 systemd.show_status=0 "
+	                    "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor");
+	free(line);
+	make(&w, "boot/grub/grubenv", block("imagate_stage=enforce\n"), 1024);
+	line = grub_guess_cmdline(w.root);
+	assert_non_null(line);
+	assert_non_null(strstr(line, " imagate.stage=enforce ima_appraise=enforce"));
+	free(line);
+	make(&w, "boot/grub/grub.cfg", "while true; do echo; done\n", 26);
+	assert_null(grub_guess_cmdline(w.root));
+	end(&w);
+}
 
 static void set_boot_time(const struct world *w, long long t)
 {
@@ -423,11 +632,34 @@ static void test_superseded(void **state)
 	                            { 7, STAGE_ENFORCE, 'o', 0, 0, 0 }, { 7, STAGE_ENFORCE, 'n', 1, 0, 1 } }, 5);
 }
 
+/* Each update approves one slot for each other stage: the one before it stays, for the way back, and no older one. */
+static void test_thin(void **state)
+{
+	static struct approving a;
+
+	(void)state;
+	a.stage = STAGE_ENFORCE;
+	a.seal.slots = 6;
+	for (size_t i = 0; i < a.seal.slots; i++) {
+		a.seal.slot[i] = (struct seal_slot){ .stage = i == 5 ? STAGE_ENFORCE : i == 4 ? STAGE_AUDIT : STAGE_FIX };
+		a.seal.slot[i].object.counter = (uint32_t)i;
+		a.seal.slot[i].object.approval.signature_len = i ? 70 : 0; /* the first was sealed */
+	}
+	approving_thin(&a, STAGE_FIX);
+	assert_int_equal(a.seal.slots, 4);
+	assert_int_equal(a.seal.slot[0].object.counter, 0);
+	assert_int_equal(a.seal.slot[1].object.counter, 3);
+	approving_thin(&a, STAGE_ENFORCE);
+	approving_thin(&a, STAGE_AUDIT);
+	assert_int_equal(a.seal.slots, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program), cmocka_unit_test(test_gone), cmocka_unit_test(test_variable), cmocka_unit_test(test_uki),
-		cmocka_unit_test(test_grub), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
+		cmocka_unit_test(test_grub), cmocka_unit_test(test_debian), cmocka_unit_test(test_environment), cmocka_unit_test(test_keep), cmocka_unit_test(test_esp), cmocka_unit_test(test_superseded),
+		cmocka_unit_test(test_thin), cmocka_unit_test(test_guess),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

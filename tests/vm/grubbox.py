@@ -11,7 +11,7 @@ from box import Box
 from gate import check
 from golden import lsm_for
 
-MODULES = ("part_gpt fat ext2 linux normal tpm echo configfile search search_label search_fs_uuid loadenv test "
+MODULES = ("part_gpt fat ext2 linux linuxefi normal tpm echo configfile search search_label search_fs_uuid loadenv test "
            "gzio sleep minicmd all_video").split()
 EARLY = "search --no-floppy --label imagate-root --set=root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
 DEFAULTS = """GRUB_DEFAULT=0
@@ -61,6 +61,8 @@ class GrubBox(Box):
     """The golden machine, with GRUB on its disk. self.config and the golden seal are in its initramfs; newer
     seals are found on the root. Boots are GRUB's: no command line from outside."""
 
+    before = ""  # grub-mkconfig, the first time
+
     def __init__(self, kernel, work, config):
         super().__init__(kernel, work, config)
         raw = os.path.join(work, "box.raw")
@@ -75,7 +77,7 @@ class GrubBox(Box):
             m.sh("debugfs", "-w", "-R", "rm /boot/vmlinuz-" + k, raw)
         r = m.Machine(kernel, "imagate.stage=off ima_appraise=off", disk=raw, keep=True,
                       initramfs=os.path.join(m.CACHE, "initramfs-%s-plain.cpio" % kernel),
-                      script=SETUP % (config, DEFAULTS % lsm_for(kernel))).run()
+                      script=self.before + SETUP % (config, DEFAULTS % lsm_for(kernel))).run()
         check(r, r.value("mkconfig-rc") == "0" and "imagate_args" in r.block("grubcfg"), "grub-mkconfig failed")
         self.setup = r
 
