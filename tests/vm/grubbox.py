@@ -61,8 +61,6 @@ class GrubBox(Box):
     """The golden machine, with GRUB on its disk. self.config and the golden seal are in its initramfs; newer
     seals are found on the root. Boots are GRUB's: no command line from outside."""
 
-    before = ""  # grub-mkconfig, the first time
-
     def __init__(self, kernel, work, config):
         super().__init__(kernel, work, config)
         raw = os.path.join(work, "box.raw")
@@ -77,7 +75,7 @@ class GrubBox(Box):
             m.sh("debugfs", "-w", "-R", "rm /boot/vmlinuz-" + k, raw)
         r = m.Machine(kernel, "imagate.stage=off ima_appraise=off", disk=raw, keep=True,
                       initramfs=os.path.join(m.CACHE, "initramfs-%s-plain.cpio" % kernel),
-                      script=self.before + SETUP % (config, DEFAULTS % lsm_for(kernel))).run()
+                      script=SETUP % (config, DEFAULTS % lsm_for(kernel))).run()
         check(r, r.value("mkconfig-rc") == "0" and "imagate_args" in r.block("grubcfg"), "grub-mkconfig failed")
         self.setup = r
 

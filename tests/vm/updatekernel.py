@@ -90,11 +90,11 @@ def kernel_update(kernel, work):
 
 
 class EfiBox(GrubBox):
-    """Without Secure Boot, where Debian's GRUB hands an event log over by linuxefi alone; so an administrator has it in 10_linux."""
+    """Without Secure Boot, where Debian's GRUB hands an event log over by linuxefi alone: so it is in its grub.cfg."""
 
-    before = """
-sed -i 's/^\\tlinux\\t/\\tlinuxefi\\t/; s/^\\tinitrd\\t/\\tinitrdefi\\t/' /etc/grub.d/10_linux; grep -c 'linuxefi\|initrdefi' /etc/grub.d/10_linux
-"""
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.write("/boot/grub/grub.cfg", re.sub(r"^(\s*(?:linux|initrd))\t", r"\1efi\t", self.setup.block("grubcfg"), flags=re.M))
 
 
 NEXT = """
@@ -103,7 +103,8 @@ echo "--- %(n)s"; cat /run/%(n)s; echo "--- end"
 """
 MKCONFIG = """
 sed -i '/^GRUB_CMDLINE_LINUX=/s/"$/ %s"/' /etc/default/grub
-grub-mkconfig -o /boot/grub/grub.cfg >/run/mkconfig 2>&1; echo "mkconfig-rc=$?"
+grub-mkconfig 2>/run/mkconfig | sed 's/^\\(\\s*linux\\)\\t/\\1efi\\t/; s/^\\(\\s*initrd\\)\\t/\\1efi\\t/' >/run/grub.cfg; echo "mkconfig-rc=${PIPESTATUS[0]}"
+cp /run/grub.cfg /boot/grub/grub.cfg
 """ % WORD
 NEWEST = """echo "--- newest"; grep ^Slot: /etc/imagate/seal.pem; grep ^Pcr-Values: /etc/imagate/seal.pem | tail -n 1; echo "--- end"
 """
@@ -121,13 +122,15 @@ def stages(kernel, work):
     check(r, r.value("recover-rc") == "0", "recover failed")
     r = box.boot(KERNEL_STATE + MOUNT + LABEL + "imagate stage set enforce\n" + NEXT % {"n": "raise"} + NEWEST + PCRS, timeout=600)
     no_hand(r, "the slot for audit gets no key")
+    check(r, r.value("label-rc") == "0" and r.value("bless-rc") == "0", "labels or bless failed")
     check(r, r.value("raise-rc") == "0" and "stage=enforce" in r.block("newest"), "the next stage is not foreseen")
     told = newest(r)
     r = box.boot(KERNEL_STATE + MOUNT + MKCONFIG + NEXT % {"n": "both"} + NEWEST + "imagate stage set audit\n" + PCRS, timeout=600)
     came_true(r, told)
     no_hand(r, "the stage that was foreseen gets no key")
     check(r, record(r)["stage"] == "enforce", "not in enforce")
-    check(r, r.value("both-rc") == "0" and "for stage audit: one slot more" in r.block("both"), "the other stage's entry is not foreseen")
+    check(r, r.value("mkconfig-rc") == "0", "grub-mkconfig failed")
+    check(r, r.value("both-rc") == "0" and "the kernel command line changes" in r.block("both") and "for stage audit: one slot more" in r.block("both"), "the other stage's entry is not foreseen")
     told = newest(r)
     r = box.boot(KERNEL_STATE + SHOW + PCRS, timeout=600)
     came_true(r, told)
