@@ -108,8 +108,9 @@ class UkiBox(Box):
     """The golden machine, whose ESP holds a UKI where the firmware looks for it by itself. secure: Secure Boot is on, the UKI
     signed. What other seals there are is on the root."""
 
-    def __init__(self, kernel, work, config=None, secure=False, line=LINE):
+    def __init__(self, kernel, work, config=None, secure=False, line=LINE, files=None, options=""):
         super().__init__(kernel, work, config)
+        self.files, self.options = files or {}, options
         self.secure, self.line = secure, (line + " " + lsm_for(kernel)).strip()
         self.esp, self.vars, self.code = os.path.join(work, "esp.img"), os.path.join(work, "vars.fd"), CODE
         shutil.copy(SHARE + (SECURE_VARS if secure else VARS), self.vars)
@@ -134,11 +135,13 @@ class UkiBox(Box):
             tree.write("/etc/dracut.conf.d/imagate.conf", conf)
             tree.write("/etc/imagate/imagate.conf", self.config)
             tree.write("/etc/imagate/seal.pem", self.seal)
+            for path, text in self.files.items():
+                tree.write(path, text)
             tree.write("/tmp/imagate-agent-initrd.service",
                        open(os.path.join(m.REPO, "images/guest/imagate-agent-initrd.service")).read())
             tree.write("/tmp/agent.conf", "[Unit]\nWants=imagate-agent-initrd.service\n")
             more = " ".join("--include /tmp/%s %s%s" % (f, to, f) for f, to in AGENT.items())
-            p = tree.chroot("%s %s --kver %s /tmp/%s" % (DRACUT, more, self.kernel, name))
+            p = tree.chroot("%s %s %s --kver %s /tmp/%s" % (DRACUT, more, self.options, self.kernel, name))
             self.dracut_said = p.stdout
             if p.returncode or not os.path.exists(tree.path + "/tmp/" + name):
                 raise m.Failure("dracut --uefi: exit %d\n%s" % (p.returncode, p.stdout))
