@@ -21,21 +21,15 @@ void cover_of(const struct pcr_selection *pcrs, struct cover *ret)
 	size_t len;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->strict = (pcrs->mask & GRUB_MASK) == GRUB_MASK;
 	if (file_read(AT_FDCWD, PCR_LOG, EVENTLOG_MAX, &bytes, &len) < 0 ||
 	    !eventlog_open((const uint8_t *)bytes, len, &log, &error) || !eventlog_check(&log, &events, &error) || !eventlog_has(&log, alg))
 		return;
 	ret->known = true;
 	coverage_of(&log, alg, digest_hash, NULL, &ret->what);
 	ret->holds = coverage_holds(&ret->what, ASPECT_INITRD, pcrs->mask) && coverage_holds(&ret->what, ASPECT_CMDLINE, pcrs->mask);
+	ret->strict |= ret->holds;
 	ret->uki = ret->what.uki && (ret->what.aspect[ASPECT_INITRD].any & pcrs->mask);
-}
-
-bool cover_strict(const struct pcr_selection *pcrs)
-{
-	struct cover c;
-
-	cover_of(pcrs, &c);
-	return c.holds || (pcrs->mask & GRUB_MASK) == GRUB_MASK;
 }
 
 static void say_open(const struct coverage *c, const struct pcr_selection *pcrs)
@@ -64,17 +58,16 @@ static void say_uki(const struct cover *c, const struct pcr_selection *pcrs)
 void cover_say(const struct pcr_selection *pcrs)
 {
 	struct cover c;
-	bool strict = cover_strict(pcrs);
 
 	cover_of(pcrs, &c);
-	if (strict)
+	if (c.strict)
 		(void)printf("Binding: strict. The TPM itself refuses the key where kernel command line or initramfs differ from "
 		             "this boot's.\n");
 	else
 		(void)printf("Binding: plain.\n");
 	if (c.uki) {
 		say_uki(&c, pcrs);
-	} else if (strict) { /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
+	} else if (c.strict) { /* the gate finds it on the root; a new initramfs would be another one to PCR 9 */
 		(void)printf("Each stage has a command line of its own, so it needs a slot of its own: boot it with the "
 		             "recovery key once,\nthen 'imagate recover --add'. A new initramfs needs new slots.\n");
 	} else {

@@ -64,7 +64,6 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	struct seal_slot like = *base;
 	struct why why = { 0 };
 	uint32_t resets = 0;
-	uint8_t now[32];
 	enum outcome o = tpm_resets(t, &resets, &why);
 
 	like.once = true; /* tried last, where no slot's PCRs fit */
@@ -72,10 +71,8 @@ static int suspend(struct resealing *r, struct tpm *t, const struct seal_slot *b
 	like.object.pcrs = (struct pcr_selection){ 0 }; /* bank and all: the Mac is over what is read back */
 	like.object.pcr_digest_len = 0;
 	like.object.resets = resets + APPROVING_RESETS;
-	if (o == OUTCOME_OK)
-		o = reseal_digest(r->now, r->now_len, now, &why);
 	if (o == OUTCOME_OK && !r->dry_run)
-		o = approving_add(&r->a, t, base, &like, now, &why);
+		o = approving_add(&r->a, t, base, &like, r->now_digest, &why);
 	if (o == OUTCOME_OK && !r->dry_run)
 		o = approving_store(&r->a, &why);
 	if (o != OUTCOME_OK && o != OUTCOME_BLOCKED)
@@ -100,7 +97,8 @@ static int with_tpm(struct resealing *r, struct tpm *t)
 	if (!base)
 		return sealing_failed("the seal is as it was", &why);
 	r->pcrs = base->object.pcrs;
-	if (tpm_pcr_read(t, &r->pcrs, r->now, sizeof(r->now), &r->now_len, &why) != OUTCOME_OK)
+	if (tpm_pcr_read(t, &r->pcrs, r->now, sizeof(r->now), &r->now_len, &why) != OUTCOME_OK ||
+	    reseal_digest(r->now, r->now_len, r->now_digest, &why) != OUTCOME_OK)
 		return sealing_failed("the seal is as it was", &why);
 	return r->suspend ? suspend(r, t, base) : reseal_next(r, t, base, root);
 }

@@ -18,6 +18,7 @@ struct resealing {
 	struct pcr_selection pcrs;            /* of the slot that was used */
 	uint8_t now[EVENTLOG_PCRS * BANK_DIGEST_MAX];
 	size_t now_len;
+	uint8_t now_digest[32];               /* of these */
 	struct foresight f;
 	struct pcr_log log;
 	struct json_object *json, *said;      /* NULL: in words */

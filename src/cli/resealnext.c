@@ -96,10 +96,13 @@ static struct json_object *values_json(const struct foresight *f)
 /* The same PCRs in each bank that the log has. */
 static void banks_json(const struct resealing *r, int root)
 {
-	struct json_object *all = json_object_new_object();
+	struct json_object *all;
 	struct eventlog_error error;
 
-	for (size_t i = 0; r->json && i < r->log.log.algorithms; i++) {
+	if (!r->json)
+		return;
+	all = json_object_new_object();
+	for (size_t i = 0; i < r->log.log.algorithms; i++) {
 		struct foresight *f = calloc(1, sizeof(*f));
 		uint16_t alg = r->log.log.algorithm[i].alg;
 
@@ -113,10 +116,7 @@ static void banks_json(const struct resealing *r, int root)
 		foresee_end(f);
 		free(f);
 	}
-	if (r->json)
-		json_object_object_add(r->json, "values", all);
-	else
-		json_object_put(all);
+	json_object_object_add(r->json, "values", all);
 }
 
 /* -- slots ------------------------------------------------------------------------------------------ */
@@ -125,7 +125,6 @@ static void banks_json(const struct resealing *r, int root)
 static enum outcome add(struct resealing *r, struct tpm *t, const struct seal_slot *base, struct seal_slot *like, const uint8_t *values,
                         size_t len, struct why *why)
 {
-	uint8_t now[32];
 	enum outcome o = reseal_digest(values, len, like->object.pcr_digest, why);
 
 	like->object.pcr_digest_len = 32;
@@ -133,9 +132,7 @@ static enum outcome add(struct resealing *r, struct tpm *t, const struct seal_sl
 	if (!seal_values_take(&r->pcrs, values, len, &like->values))
 		like->values = (struct seal_values){ 0 }; /* a sentence less, should it be refused */
 	if (o == OUTCOME_OK)
-		o = reseal_digest(r->now, r->now_len, now, why);
-	if (o == OUTCOME_OK)
-		o = approving_add(&r->a, t, base, like, now, why);
+		o = approving_add(&r->a, t, base, like, r->now_digest, why);
 	return o == OUTCOME_OK ? approving_store(&r->a, why) : o;
 }
 
@@ -172,6 +169,11 @@ static bool next_cmdline(const struct resealing *r, const struct foresight *f, s
 		return true;
 	part.len = cmdline_normal(f->next_cmdline, strlen(f->next_cmdline), r->words, normal, sizeof(normal));
 	return part.len && digest_parts(&part, 1, like->cmdline, NULL) == OUTCOME_OK;
+}
+
+static bool is_other_line(const struct seal_slot *a, const struct seal_slot *b)
+{
+	return a->stage != b->stage || memcmp(a->cmdline, b->cmdline, sizeof(a->cmdline)) != 0;
 }
 
 static bool covers_grub(const struct resealing *r)
@@ -270,7 +272,7 @@ static int predict_and_approve(struct resealing *r, struct tpm *t, const struct 
 		log_error("the seal is as it was: the next boot asks for %s, and the floor is %s", stage_name(like.stage), stage_name(base->floor));
 		return IMAGATE_NOT_ADMITTED;
 	}
-	other_line = like.stage != base->stage || memcmp(like.cmdline, base->cmdline, sizeof(like.cmdline)) != 0;
+	other_line = is_other_line(&like, base);
 	if (other_line)
 		reseal_say(r, "the kernel command line changes");
 	len = predicted(r, &r->f, values);
@@ -291,7 +293,7 @@ static bool other_cmdline(struct resealing *r, int root, struct seal_slot *like)
 {
 	struct foresight f = { .next_cmdline = grub_guess_cmdline(root) };
 	const struct seal_slot before = *like;
-	bool other = f.next_cmdline && next_cmdline(r, &f, like) && (like->stage != before.stage || memcmp(like->cmdline, before.cmdline, sizeof(before.cmdline)) != 0);
+	bool other = f.next_cmdline && next_cmdline(r, &f, like) && is_other_line(like, &before);
 
 	free(f.next_cmdline);
 	if (!other || (like->stage != STAGE_UNSET && like->stage < before.floor))

@@ -82,11 +82,13 @@ static enum outcome bind(struct sealing *g, struct tpm *t, struct seal_slot *slo
                          struct why *why)
 {
 	struct why ignored = { 0 };
+	struct cover cover;
 	enum outcome o = sealing_fleet(g, t, why);
 
+	cover_of(&g->config->pcrs, &cover);
 	*slot = (struct seal_slot){ .floor = g->floor, .cmdline_bound = !g->fleet.cmdline_covered, .object.pcrs = g->config->pcrs };
 	/* a stage's command line may be signed like any other */
-	slot->stage = cover_strict(&g->config->pcrs) && !g->fleet.named ? g->stage : STAGE_UNSET;
+	slot->stage = cover.strict && !g->fleet.named ? g->stage : STAGE_UNSET;
 	if (o == OUTCOME_OK)
 		o = tpm_pcr_digest(t, &slot->object.pcrs, slot->object.pcr_digest, &slot->object.pcr_digest_len, why);
 	if (o == OUTCOME_OK)

@@ -34,7 +34,6 @@ static bool binding_is_strict(char *words, size_t size)
 	struct config config;
 	char list[64] = "";
 	size_t len;
-	bool strict;
 
 	config_defaults(&config);
 	if (file_read(AT_FDCWD, config.seal, SEAL_FILE_MAX, &text, &len) < 0 ||
@@ -43,14 +42,13 @@ static bool binding_is_strict(char *words, size_t size)
 		return false;
 	}
 	cover_of(pcrs, &c);
-	strict = cover_strict(pcrs);
 	(void)pcr_selection_format(pcrs, list, sizeof(list)); /* else empty */
 	(void)snprintf(words, size, "bound to %s: %s", list, c.uki && c.holds
 	               ? "another unified kernel image, and with it another kernel, initramfs or command line, gets no key"
 	               : c.uki ? "they cover the unified kernel image, not all that it takes from outside: 'imagate pcr coverage'"
-	               : strict ? "under GRUB another command line or initramfs gets no key"
+	               : c.strict ? "under GRUB another command line or initramfs gets no key"
 	               : "under GRUB these cover neither command line nor initramfs; who can change those can have the key");
-	return strict;
+	return c.strict;
 }
 
 static void properties(const struct record *r, struct property ret[static PROPERTIES])

@@ -23,11 +23,16 @@ struct grub_line {
 	char joined[LINE_LEN];
 };
 
-static void put(struct grub_line *l, char ch)
+static void begin_word(struct grub_line *l)
 {
 	if (!l->word)
 		l->start = l->len;
 	l->word = true;
+}
+
+static void put(struct grub_line *l, char ch)
+{
+	begin_word(l);
 	if (l->len + 2 >= sizeof(l->text))
 		l->full = true;
 	else
@@ -45,13 +50,6 @@ static void end_word(struct grub_line *l)
 	l->text[l->len++] = '\0';
 	l->begin[l->count++] = l->start;
 	l->word = false;
-}
-
-static void begin_word(struct grub_line *l)
-{
-	if (!l->word)
-		l->start = l->len;
-	l->word = true;
 }
 
 static void meet(struct grub_line *l, const char *name)
@@ -183,9 +181,8 @@ static size_t join(struct grub_line *l)
 {
 	char *ret = l->joined;
 
-	if (l->len == 0)
-	{
-		*ret = 0;
+	if (l->len == 0) {
+		*ret = '\0';
 		return 0;
 	}
 	for (size_t i = 0; i < l->len; i++)

@@ -41,7 +41,7 @@ struct grub_run {
 	bool guess;
 	struct {
 		const char *name, *value; /* value NULL: not set */
-		bool exported, learned;
+		bool exported;
 	} var[GRUB_VARS];
 	size_t vars;
 	struct {

@@ -229,7 +229,7 @@ static const struct grub_entry *by_default(struct grub_run *r, size_t from, cons
 }
 
 /* The words 'setparams' and the entry's parameters, quoted, as a script. */
-static struct grub_token setparams(struct grub_run *r, const struct grub_entry *e, struct grub_token *words)
+static void setparams(struct grub_run *r, const struct grub_entry *e, struct grub_token *words)
 {
 	words[0] = (struct grub_token){ GRUB_WORD, "setparams", 9 };
 	for (size_t i = 0; i < e->args.count; i++) {
@@ -238,7 +238,7 @@ static struct grub_token setparams(struct grub_run *r, const struct grub_entry *
 
 		if (!quoted || strchr(e->args.arg[i], '\'') || r->m->size - r->m->used < 2) {
 			grub_refuse(r, "a menu entry's title has a quote", e->args.arg[i], n);
-			return words[0];
+			return;
 		}
 		r->m->used += 2;
 		*quoted = '\'';
@@ -246,7 +246,6 @@ static struct grub_token setparams(struct grub_run *r, const struct grub_entry *
 		memcpy(quoted + 1 + n, "'", 2);
 		words[1 + i] = (struct grub_token){ GRUB_WORD, quoted, n + 2 };
 	}
-	return words[0];
 }
 
 static bool ran_next(const struct grub_run *r, const struct grub_entry *e)
@@ -319,7 +318,7 @@ static void boot(struct grub_run *r)
 		from = r->entries;
 		if (e.submenu)
 			enter(r);
-		(void)setparams(r, &e, words);
+		setparams(r, &e, words);
 		if (r->why || !grub_expand(r, words, 1 + e.args.count, NULL, &a, &line))
 			return;
 		if (r->ran)

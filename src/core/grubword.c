@@ -203,7 +203,7 @@ void grub_set(struct grub_run *r, const char *name, const char *value)
 		grub_refuse(r, "the script has too many variables", NULL, 0);
 		return;
 	}
-	r->var[r->vars].exported = r->var[r->vars].learned = false;
+	r->var[r->vars].exported = false;
 	r->var[r->vars].name = name;
 	r->var[r->vars++].value = value;
 }

@@ -190,6 +190,25 @@ static void take_step(struct record *r, struct piece key, struct piece v)
 	}
 }
 
+static bool take_count(struct record *r, struct piece key, struct piece v)
+{
+	const struct {
+		const char *name;
+		unsigned *ret;
+	} counts[] = {
+		{ "healed", &r->healed }, { "wrong-keys", &r->wrong_keys }, { "reboots", &r->evidence.reboots },
+		{ "policy-rules", &r->policy_rules }, { "ima-certs", &r->ima_certs }, { "evm-certs", &r->evm_certs },
+		{ "tpm-ms", &r->tpm_ms }, { "peak-kib", &r->peak_kib }, { "wait-ms", &r->wait_ms }, { "total-ms", &r->total_ms },
+	};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (piece_is(key, counts[i].name)) {
+			*counts[i].ret = (unsigned)number(v);
+			return true;
+		}
+	return false;
+}
+
 static void take_line(struct record *r, struct piece key, struct piece v)
 {
 	struct facts *f = &r->evidence.facts;
@@ -218,8 +237,6 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		FIND(r->evidence.key.floor, enum stage, STAGE_COUNT, stage_name, v);
 	else if (piece_is(key, "authority"))
 		FIND(r->evidence.key.authority, enum authority, AUTHORITY_COUNT, authority_name, v);
-	else if (piece_is(key, "healed"))
-		r->healed = (unsigned)number(v);
 	else if (piece_is(key, "signed-pcrs"))
 		r->signed_pcrs = piece_is(v, "yes");
 	else if (piece_is(key, "suspended"))
@@ -228,30 +245,12 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		r->renew = piece_is(v, "yes");
 	else if (piece_is(key, "generation"))
 		r->generation = (uint64_t)number(v);
-	else if (piece_is(key, "wrong-keys"))
-		r->wrong_keys = (unsigned)number(v);
-	else if (piece_is(key, "reboots"))
-		r->evidence.reboots = (unsigned)number(v);
-	else if (piece_is(key, "policy-rules"))
-		r->policy_rules = (unsigned)number(v);
-	else if (piece_is(key, "ima-certs"))
-		r->ima_certs = (unsigned)number(v);
-	else if (piece_is(key, "evm-certs"))
-		r->evm_certs = (unsigned)number(v);
-	else if (piece_is(key, "tpm-ms"))
-		r->tpm_ms = (unsigned)number(v);
-	else if (piece_is(key, "peak-kib"))
-		r->peak_kib = (unsigned)number(v);
-	else if (piece_is(key, "wait-ms"))
-		r->wait_ms = (unsigned)number(v);
-	else if (piece_is(key, "total-ms"))
-		r->total_ms = (unsigned)number(v);
 	else if (piece_is(key, "module-signatures"))
 		r->module_signatures = piece_is(v, "enforced");
 	else if (piece_is(key, "evm")) {
 		r->evm_hmac = piece_is(v, "hmac") || piece_is(v, "hmac+x509");
 		r->evm_x509 = piece_is(v, "x509") || piece_is(v, "hmac+x509");
-	} else if (!take_refused(&r->refused, key, v))
+	} else if (!take_count(r, key, v) && !take_refused(&r->refused, key, v))
 		take_step(r, key, v);
 }
 
