@@ -251,24 +251,56 @@ static enum outcome approve(struct world *w, struct approving *a, const struct s
 	return o;
 }
 
-/* The slot of 'imagate reseal --suspend-once', into the file. */
-static void suspend(struct world *w, struct approving *a)
+/* The slot of 'imagate reseal --suspend-once'; it is not in the file yet. */
+static void suspend_until(struct world *w, struct approving *a, uint32_t resets)
 {
 	const uint8_t now[32] = { 0 };
 	struct seal_slot like;
-	struct tpm *t = NULL;
-	uint32_t resets = 0;
 
 	approving_begin(w, a);
 	like = a->seal.slot[a->seal.slots - 1];
 	like.once = true;
 	like.object.pcrs = (struct pcr_selection){ 0 };
 	like.object.pcr_digest_len = 0;
+	like.object.resets = resets;
+	assert_int_equal(approve(w, a, &like, now), OUTCOME_OK);
+}
+
+static void suspend(struct world *w, struct approving *a, uint32_t more)
+{
+	struct tpm *t = NULL;
+	uint32_t resets = 0;
+
 	WITH_TPM(&w->c, t, NULL)
 		assert_int_equal(tpm_resets(t, &resets, NULL), OUTCOME_OK);
-	like.object.resets = resets + 3;
-	assert_int_equal(approve(w, a, &like, now), OUTCOME_OK);
+	suspend_until(w, a, resets + more);
 	assert_int_equal(approving_store(a, NULL), OUTCOME_OK);
+}
+
+static bool gate_boots(void *arg)
+{
+	return boots(arg) == OUTCOME_OK;
+}
+
+static bool is_stored(void *arg)
+{
+	return approving_store(arg, NULL) == OUTCOME_OK;
+}
+
+/* Does it in a process that dies before its at-th change of the disk. False: it came to its end, and well. */
+static bool cut(int at, bool (*what)(void *), void *arg)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		changes = 0;
+		cut_at = at;
+		_exit(what(arg) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 0));
+	return WEXITSTATUS(status) == 99;
 }
 
 /* -- the cases ------------------------------------------------------------------------------------------ */
@@ -363,24 +395,10 @@ static void test_one_boot(void **state)
 	static struct world w;
 	static struct approving a;
 	static struct seal before;
-	struct seal_slot like;
-	struct tpm *t = NULL;
-	uint8_t now[32];
-	uint32_t resets = 0;
 
 	(void)state;
 	world_begin(&w, ANSWER_YES, STAGE_FIX);
-	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
-	like = w.seal.slot[0];
-	like.once = true;
-	like.object.pcrs = (struct pcr_selection){ 0 };
-	like.object.pcr_digest_len = 0;
-	WITH_TPM(&w.c, t, NULL)
-		assert_int_equal(tpm_resets(t, &resets, NULL), OUTCOME_OK);
-	like.object.resets = resets + 4;
-	approving_begin(&w, &a);
-	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
-	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	suspend(&w, &a, 4);
 	before = a.seal;
 	start(&w, 5);
 	assert_int_equal(boots(&w), OUTCOME_OK);
@@ -405,21 +423,12 @@ static void test_one_boot_unused(void **state)
 	static struct approving a;
 	static struct seal before;
 	static struct boot b;
-	struct seal_slot like;
-	uint8_t now[32];
 	uint64_t generation;
 
 	(void)state;
 	world_begin(&w, ANSWER_YES, STAGE_FIX);
-	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
-	like = w.seal.slot[0];
-	like.once = true;
-	like.object.pcrs = (struct pcr_selection){ 0 };
-	like.object.pcr_digest_len = 0;
-	like.object.resets = 1000;
-	approving_begin(&w, &a);
+	suspend_until(&w, &a, 1000);
 	generation = a.generation;
-	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
 	a.seal.slot[2] = a.seal.slot[1];
 	a.seal.slot[1] = a.seal.slot[0];
 	a.seal.slot[0] = a.seal.slot[2]; /* first in the file, too */
@@ -485,7 +494,8 @@ static void test_cut(void **state)
 	static struct approving a;
 	struct seal_slot like;
 	uint8_t now[32];
-	int status = -1, at;
+	bool was_cut = true;
+	int at;
 	unsigned ahead = 0;
 
 	(void)state;
@@ -493,22 +503,13 @@ static void test_cut(void **state)
 	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
 	like = w.seal.slot[0];
 	values(&w, 1, &like.object);
-	for (at = 1; status != 0; at++) {
-		pid_t pid;
-
+	for (at = 1; was_cut; at++) {
 		assert_true(at < 20);
 		store(&w);
 		start(&w, 0);
 		approving_begin(&w, &a);
 		assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
-		pid = fork();
-		if (pid == 0) {
-			changes = 0;
-			cut_at = at;
-			_exit(approving_store(&a, NULL) == OUTCOME_OK ? 0 : 1);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 0));
+		was_cut = cut(at, is_stored, &a);
 		assert_int_equal(boots(&w), OUTCOME_OK);
 		start(&w, 1);
 		ahead = boots(&w) == OUTCOME_OK;
@@ -531,7 +532,7 @@ static void test_one_boot_unbound(void **state)
 	WITH_TPM(&w.c, t, NULL)
 		seal_slot(&w, t, &w.seal.slot[0]);
 	store(&w);
-	suspend(&w, &a);
+	suspend(&w, &a, 3);
 	w.uncounted = true;
 	for (int i = 0; i < 2; i++) {
 		start(&w, 5);
@@ -545,24 +546,16 @@ static void test_one_boot_cut(void **state)
 {
 	static struct world w;
 	static struct approving a;
-	int status = -1, at;
+	bool was_cut = true;
+	int at;
 
 	(void)state;
 	world_begin(&w, ANSWER_YES, STAGE_FIX);
-	for (at = 1; status != 0; at++) {
-		pid_t pid;
-
+	for (at = 1; was_cut; at++) {
 		assert_true(at < 8);
-		suspend(&w, &a);
+		suspend(&w, &a, 3);
 		start(&w, 5 + at);
-		pid = fork();
-		if (pid == 0) {
-			changes = 0;
-			cut_at = at;
-			_exit(boots(&w) == OUTCOME_OK ? 0 : 1);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 0));
+		was_cut = cut(at, gate_boots, &w);
 		start(&w, 5 + at);
 		assert_int_equal(boots(&w), OUTCOME_OK);
 		start(&w, 5 + at);
@@ -601,7 +594,7 @@ static void test_one_boot_rises(void **state)
 	(void)state;
 	world_begin(&w, ANSWER_YES, STAGE_FIX);
 	w.config.stage = STAGE_ENFORCE;
-	suspend(&w, &a);
+	suspend(&w, &a, 3);
 	w.asks = true;
 	start(&w, 5);
 	assert_int_equal(boots(&w), OUTCOME_OK);
@@ -648,24 +641,15 @@ static void test_counter_made_anew(void **state)
 	static struct seal copy;
 	struct secret his, key = { 0 };
 	struct tpm *t = NULL;
-	int status = -1, at;
+	int at;
 	uint64_t value = 0;
 
 	(void)state;
 	world_begin(&w, ANSWER_NO, STAGE_ENFORCE);
 	for (at = 1; copy.slots < 2; at++) {
-		pid_t pid;
-
 		start(&w, 0);
 		w.asks = true;
-		pid = fork();
-		if (pid == 0) {
-			changes = 0;
-			cut_at = at;
-			_exit(boots(&w) == OUTCOME_OK ? 0 : 1);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 99);
+		assert_true(cut(at, gate_boots, &w));
 		approving_begin(&w, &a);
 		copy = a.seal;
 	}
