@@ -1,8 +1,6 @@
 """A disk that systemd-cryptenroll bound to the same PCRs: imagate's seal, reseal and closed door leave it alone."""
 
-import glob
 import os
-import subprocess
 
 import machine as m
 from box import Box
@@ -56,14 +54,8 @@ END = 'echo "--- luks"; cat /run/luks.txt; echo "--- end"\n'
 
 def volume(work):
     """LUKS2, made by the archive's cryptsetup with the libraries of the image."""
-    cache = os.path.join(m.CACHE, "debs")
-    os.makedirs(cache, exist_ok=True)
-    for name in ("cryptsetup-bin", "libpopt0"):
-        if not glob.glob(os.path.join(cache, name + "_*.deb")):
-            if subprocess.run(["apt-get", "download", name], cwd=cache, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-                m.sh("apt-get", "update", "-q")
-                m.sh("apt-get", "download", name, cwd=cache)
-        m.sh("dpkg", "-x", glob.glob(os.path.join(cache, name + "_*.deb"))[0], os.path.join(work, "cryptsetup"))
+    for deb in m.debs("cryptsetup-bin", "libpopt0").values():
+        m.sh("dpkg", "-x", deb, os.path.join(work, "cryptsetup"))
     lib = "usr/lib/x86_64-linux-gnu"
     root, key, image = os.path.join(m.CACHE, "root"), os.path.join(work, "key"), os.path.join(work, "luks.raw")
     with open(key, "w") as f:

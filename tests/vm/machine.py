@@ -2,6 +2,7 @@
 away, a script it runs once it is up, and what came out of both serial lines."""
 
 import fcntl
+import glob
 import os
 import re
 import shutil
@@ -142,15 +143,27 @@ def program(name):
     return files
 
 
-def new_tpm(path):
-    """The state of a TPM as it leaves the factory, sha256 bank only."""
-    template = os.path.join(CACHE, "tpm-template")
+def new_tpm(path, banks="sha256"):
+    """The state of a TPM as it leaves the factory, with these banks."""
+    template = os.path.join(CACHE, "tpm-template" + ("" if banks == "sha256" else "-" + banks.replace(",", "-")))
     with tpm_lock:
         if not os.path.isdir(template):
             work = tempfile.mkdtemp(dir=CACHE)
-            sh("swtpm_setup", "--tpm2", "--tpmstate", work, "--pcr-banks", "sha256", "--overwrite")
+            sh("swtpm_setup", "--tpm2", "--tpmstate", work, "--pcr-banks", banks, "--overwrite")
             os.rename(work, template)
     shutil.copytree(template, path)
+
+
+def debs(*names):
+    """Packages of the archive, kept in the cache: {name: path}."""
+    cache = os.path.join(CACHE, "debs")
+    os.makedirs(cache, exist_ok=True)
+    if not all(glob.glob(os.path.join(cache, n + "_*.deb")) for n in names):
+        r = subprocess.run(("apt-get", "download") + names, cwd=cache, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if r.returncode != 0:
+            sh("apt-get", "update", "-q")
+            sh("apt-get", "download", *names, cwd=cache)
+    return {n: glob.glob(os.path.join(cache, n + "_*.deb"))[0] for n in names}
 
 
 class Result:

@@ -7,21 +7,21 @@ import re
 import struct
 
 import machine as m
-from gate import HOST_UP, KERNEL_STATE, check, record, went_on
+from gate import KERNEL_STATE, check, record, went_on
 from golden import conf
 from recovery import SEAL_FILE, recover
-from ukibox import EFI_GLOBAL, EFI_IMAGE_SECURITY, LINE, OTHER_CODE, SNAKEOIL, UkiBox, snakeoil
+from update import PCRS, no_hand, pcrs, pcrs_moved
+from ukibox import EFI_GLOBAL, EFI_IMAGE_SECURITY, LINE, OTHER_CODE, UkiBox, snakeoil
 
 WIDE = "pcrs = sha256:0,2,4,7,12,13\n"
 ASK = conf(recovery="ask = yes", tpm=WIDE)
 PROMPT = r"recovery key:"
+WHY = ("the PCRs are not those that were sealed to", "0x99d")
 LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
 LOOK = """
 echo "--- status"; imagate status; echo "--- end"
 echo "cmdline=$(cat /proc/cmdline)"
-echo "--- log"; base64 %s; echo "--- end"
-echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"
-""" % LOG
+""" + PCRS
 # the root's own configuration, which 'imagate recover' goes by; and its ESP, as an installer leaves it
 CONFIGURE = """cat >/etc/imagate/imagate.conf <<'END'
 %sEND
@@ -31,36 +31,13 @@ COVERAGE = """echo "--- wide"; imagate pcr coverage; echo "--- end"
 imagate pcr coverage >/dev/null; echo "wide-rc=$?"
 echo "--- plain"; imagate pcr coverage 0,2,4,7; echo "--- end"
 """
-MEASURED = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)  # that the system itself extends no more: not 10, 11
 
 
-def pcrs(r):
-    """{(bank, number): value}, as the kernel reads them from the TPM."""
-    found = re.findall(r"pcr-(\w+)/(\d+):([0-9A-F]+)", r.block("pcrs"))
-    check(r, found, "the kernel shows no PCRs")
-    return {(bank, int(n)): value for bank, n, value in found}
-
-
-def moved(a, b):
-    """Which PCRs differ between two boots, of those that firmware and boot programs extend."""
-    a, b = pcrs(a), pcrs(b)
-    return {n for bank, n in a if n in MEASURED and a[bank, n] != b[bank, n]}
-
-
-def log_of(r):
-    return base64.b64decode(r.block("log"))
-
-
-def no_hand(r, text):
-    went_on(r, "admit", "none")
-    check(r, r.value("evm") == "1" and record(r)["authority"] == "none" and record(r)["step.unseal"] == "ok", text)
-
-
-def by_hand(r, text):
+def by_hand(r, text, *why):
     """The TPM said no; the recovery key was typed."""
     check(r, record(r).get("refused"), text + ": the TPM gives the key")
     check(r, record(r).get("authority") == "recovery-key", text + ": nobody typed the recovery key")
-    check(r, "the PCRs are not those that were sealed to" in r.console or "0x99d" in r.console, text + ": the console does not say why")
+    check(r, any(words in r.console for words in why or WHY), text + ": the console does not say why")
     went_on(r, "admit", "none")
 
 
@@ -100,7 +77,7 @@ def says_uki(r, secure):
 def sealed(box, r, bank="sha256"):
     """The same UKI again: the key, with no hand; and status says what binds."""
     no_hand(r, "the UKI that was sealed to gets no key")
-    check(r, not moved(box.first, r), "PCRs move from boot to boot: %s" % moved(box.first, r))
+    check(r, not pcrs_moved(box.first, r), "PCRs move from boot to boot: %s" % pcrs_moved(box.first, r))
     check(r, re.search(r"^boot-chain +yes bound to %s:0,2,4,7,12,13: another unified kernel image" % bank, r.agent, re.M), "status: binding")
 
 
@@ -133,7 +110,7 @@ def came(r, predicted, bank, differ, before):
     no_hand(r, "what was foreseen gets no key")
     now = {n: pcrs(r).get((bank, n)) for n in predicted}
     check(r, now == predicted, "foreseen: %s\nthe TPM: %s" % (predicted, now))
-    check(r, moved(before, r) == differ, "PCRs %s moved" % moved(before, r))
+    check(r, pcrs_moved(before, r) == differ, "PCRs %s moved" % pcrs_moved(before, r))
 
 
 def uki(kernel, work):
@@ -186,24 +163,24 @@ def refused(kernel, work):
     box.install(box.variant("line.efi", line=box.line + " net.ifnames=0"))
     r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
     by_hand(r, "another command line")
-    check(r, moved(box.first, r) == {4, 9}, "another command line moves PCRs %s" % moved(box.first, r))
+    check(r, pcrs_moved(box.first, r) == {4, 9}, "another command line moves PCRs %s" % pcrs_moved(box.first, r))
     box.install(box.variant("initrd.efi", files={"evil": "appended"}))
     r = box.boot(KERNEL_STATE + LOOK + next_boot_with(box.line + " panic=30"), answers=typed(box))
     by_hand(r, "another initramfs")
-    check(r, moved(box.first, r) == {4, 9}, "another initramfs moves PCRs %s" % moved(box.first, r))
+    check(r, pcrs_moved(box.first, r) == {4, 9}, "another initramfs moves PCRs %s" % pcrs_moved(box.first, r))
     check(r, r.value("Boot00F0-rc") == "0" and r.value("BootNext-rc") == "0", "the boot entry could not be set")
     # Secure Boot is off: the stub takes the entry's words. PCR 4 does not see it: 12 does
     box.install(box.uki)
     r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
     by_hand(r, "a boot entry's command line")
     check(r, r.value("cmdline").endswith("panic=30"), "the stub did not take the entry's command line")
-    check(r, moved(box.first, r) >= {12} and 4 not in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, pcrs_moved(box.first, r) >= {12} and 4 not in pcrs_moved(box.first, r), "PCRs %s moved" % pcrs_moved(box.first, r))
     open(os.path.join(work, "x.cred"), "w").write("not a credential")
     m.sh("mmd", "-i", box.esp, "::/EFI/BOOT/BOOTX64.EFI.extra.d")
     box.install(os.path.join(work, "x.cred"), "/EFI/BOOT/BOOTX64.EFI.extra.d/x.cred")
     r = box.boot(KERNEL_STATE + LOOK, answers=typed(box))
     by_hand(r, "a credential beside the UKI")
-    check(r, 12 in moved(box.first, r) and 4 not in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, 12 in pcrs_moved(box.first, r) and 4 not in pcrs_moved(box.first, r), "PCRs %s moved" % pcrs_moved(box.first, r))
     return r
 
 
@@ -298,7 +275,7 @@ def secureboot_refused(kernel, work):
     check(r, "IF YOU REBOOT NOW" in r.block("hook") and r.value("motd") == "there", "nobody says that it cannot be foreseen")
     r = box.boot(KERNEL_STATE + LOOK + EXPLAIN, answers=typed(box))
     by_hand(r, "another db and dbx")
-    check(r, moved(box.first, r) == {7}, "another db and dbx move PCRs %s" % moved(box.first, r))
+    check(r, pcrs_moved(box.first, r) == {7}, "another db and dbx move PCRs %s" % pcrs_moved(box.first, r))
     check(r, r.value("cmdline") == box.line, "Secure Boot is on, and the stub took a boot entry's command line")
     for name in ("db", "dbx"):
         words = r"PCR 7: the Secure Boot variable %s changed" % name
@@ -314,7 +291,7 @@ def firmware(kernel, work):
     box.code = OTHER_CODE
     r = box.boot(KERNEL_STATE + recover(box) + LOOK + EXPLAIN, answers=typed(box))
     by_hand(r, "another firmware")
-    check(r, 0 in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, 0 in pcrs_moved(box.first, r), "PCRs %s moved" % pcrs_moved(box.first, r))
     check(r, re.search(r"PCR 0: the firmware", r.block("explain")), "nobody says that the firmware changed")
     check(r, re.search(r"imagate: PCR 0: the firmware.*\(firmware\)", r.console), "the console does not say what changed")
     check(r, re.search(r"If you .*updated the firmware.*: type the recovery key, then run 'imagate recover'", r.console), "nor what to do")
@@ -334,7 +311,7 @@ def firmware_suspended(kernel, work):
     box.code = OTHER_CODE
     r = box.boot(KERNEL_STATE + LOOK)
     no_hand(r, "the PCRs were not suspended")
-    check(r, 0 in moved(box.first, r), "PCRs %s moved" % moved(box.first, r))
+    check(r, 0 in pcrs_moved(box.first, r), "PCRs %s moved" % pcrs_moved(box.first, r))
     check(r, SUSPENDED in r.console, "the console does not say so")
     box.first = r
     r = box.boot(KERNEL_STATE + LOOK)

@@ -6,11 +6,12 @@ import subprocess
 import time
 
 import machine as m
-from gate import KERNEL_STATE, check, record, went_on
+from gate import KERNEL_STATE, check, record
 from golden import conf
 from recovery import recover
-from uki import CONFIGURE, LOOK, moved, no_hand, typed
+from uki import CONFIGURE, LOOK, by_hand, typed
 from ukibox import UkiBox, sections
+from update import no_hand, pcrs_moved
 
 FLEET = conf(recovery="ask = yes", tpm="pcr-public-key = /etc/imagate/fleet.pem\n")
 MEASURE = "/usr/lib/systemd/systemd-measure"
@@ -58,12 +59,6 @@ class FleetBox(UkiBox):
         return out
 
 
-def by_hand(r, text, why):
-    check(r, record(r).get("refused") and record(r).get("authority") == "recovery-key", text + ": the TPM gives the key")
-    check(r, why in r.console, text + ": the console does not say why")
-    went_on(r, "admit", "none")
-
-
 def signed(kernel, work):
     """UKIs with systemd-measure's signature over PCR 11 in .pcrsig: another one boots with no hand, one that borrows its signature does not"""
     box = FleetBox(kernel, work)
@@ -77,7 +72,7 @@ def signed(kernel, work):
     box.install(box.sign("other-signed.efi", other))
     r = box.boot(KERNEL_STATE + LOOK)
     no_hand(r, "a UKI that the fleet's key has signed gets no key")
-    check(r, moved(first, r) == {4, 9}, "PCRs %s moved" % moved(first, r))
+    check(r, pcrs_moved(first, r) == {4, 9}, "PCRs %s moved" % pcrs_moved(first, r))
     check(r, record(r).get("signed-pcrs") == "yes" and "these PCR values are signed" in r.agent, "nobody says that a signature did it")
     box.install(box.sign("borrowed.efi", box.variant("evil.efi", line=box.line + " net.ifnames=1"), of=other))
     r = box.boot(KERNEL_STATE, answers=typed(box))

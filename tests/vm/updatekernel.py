@@ -9,7 +9,7 @@ from golden import conf
 from recovery import SEAL_FILE, recover
 from grubbox import GrubBox
 from shimbox import ShimBox
-from update import MOUNT, PCRS, SLOTS, no_hand, pcrs
+from update import MOUNT, PCRS, RESEAL, SLOTS, no_hand, pcrs
 
 STRICT = conf(recovery="ask = yes", tpm="pcrs = sha256:0,2,4,7,8,9\n")
 # what dpkg's trigger would do with the scripts of grub-common and imagate: the golden machine has them without labels
@@ -97,10 +97,6 @@ class EfiBox(GrubBox):
         self.write("/boot/grub/grub.cfg", re.sub(r"^(\s*(?:linux|initrd))\t", r"\1efi\t", self.setup.block("grubcfg"), flags=re.M))
 
 
-NEXT = """
-imagate reseal --next >/run/%(n)s 2>&1; echo "%(n)s-rc=$?"
-echo "--- %(n)s"; cat /run/%(n)s; echo "--- end"
-"""
 MKCONFIG = """
 sed -i '/^GRUB_CMDLINE_LINUX=/s/"$/ %s"/' /etc/default/grub
 grub-mkconfig 2>/run/mkconfig | sed 's/^\\(\\s*linux\\)\\t/\\1efi\\t/; s/^\\(\\s*initrd\\)\\t/\\1efi\\t/' >/run/grub.cfg; echo "mkconfig-rc=${PIPESTATUS[0]}"
@@ -120,12 +116,12 @@ def stages(kernel, work):
     box.grubenv(imagate_stage="audit")
     r = box.boot(KERNEL_STATE + MOUNT + "echo %s | imagate recover; echo recover-rc=$?\n" % box.recovery, timeout=600)
     check(r, r.value("recover-rc") == "0", "recover failed")
-    r = box.boot(KERNEL_STATE + MOUNT + LABEL + "imagate stage set enforce\n" + NEXT % {"n": "raise"} + NEWEST + PCRS, timeout=600)
+    r = box.boot(KERNEL_STATE + MOUNT + LABEL + "imagate stage set enforce\n" + RESEAL % {"n": "raise"} + NEWEST + PCRS, timeout=600)
     no_hand(r, "the slot for audit gets no key")
     check(r, r.value("label-rc") == "0" and r.value("bless-rc") == "0", "labels or bless failed")
     check(r, r.value("raise-rc") == "0" and "stage=enforce" in r.block("newest"), "the next stage is not foreseen")
     told = newest(r)
-    r = box.boot(KERNEL_STATE + MOUNT + MKCONFIG + NEXT % {"n": "both"} + NEWEST + "imagate stage set audit\n" + PCRS, timeout=600)
+    r = box.boot(KERNEL_STATE + MOUNT + MKCONFIG + RESEAL % {"n": "both"} + NEWEST + "imagate stage set audit\n" + PCRS, timeout=600)
     came_true(r, told)
     no_hand(r, "the stage that was foreseen gets no key")
     check(r, record(r)["stage"] == "enforce", "not in enforce")

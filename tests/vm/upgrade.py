@@ -1,11 +1,9 @@
 """Packages in enforce: what apt brings runs, what it replaces boots, with nothing done by hand; under signed.policy by
 what the packages themselves bring."""
 
-import glob
 import hashlib
 import os
 import shutil
-import subprocess
 
 import machine as m
 from box import Box
@@ -16,19 +14,6 @@ from policyboot import mounted, policy_file, raw_copy
 
 # one that is not installed; a shell that much depends on; a library that init itself needs
 NEW_PACKAGE, REPLACED = "hello", ("dash", "libseccomp2")
-
-
-def debs():
-    """From the archive, kept in the cache: {name: path}."""
-    cache = os.path.join(m.CACHE, "debs")
-    os.makedirs(cache, exist_ok=True)
-    wanted = (NEW_PACKAGE,) + REPLACED
-    if not all(glob.glob(os.path.join(cache, n + "_*.deb")) for n in wanted):
-        r = subprocess.run(("apt-get", "download") + wanted, cwd=cache, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if r.returncode != 0:
-            m.sh("apt-get", "update", "-q")
-            m.sh("apt-get", "download", *wanted, cwd=cache)
-    return {n: glob.glob(os.path.join(cache, n + "_*.deb"))[0] for n in wanted}
 
 
 def control(tree, field, value):
@@ -127,7 +112,7 @@ def put_packages(box, packages, work):
 
 def install(kernel, work):
     """apt installs, dpkg replaces a shell and a library of init, apt upgrades them, in enforce; all run, users' own copies do not, and the reboot is admitted"""
-    packages = debs()
+    packages = m.debs(NEW_PACKAGE, *REPLACED)
     box = Box(kernel, work)
     put_packages(box, packages, work)
     r = box.boot(KERNEL_STATE + INSTALL)
@@ -163,7 +148,7 @@ sync
 
 def by_kernel(kernel, work):
     """a policy without hash rules, in fix: the hook shows the kernel what dpkg brought, which labels it, with EVM's HMAC; it runs in enforce"""
-    packages = debs()
+    packages = m.debs(NEW_PACKAGE, *REPLACED)
     policy = "".join(line for line in policy_file("server").splitlines(True) if not line.startswith("hash "))
     box = Box(kernel, work)
     put_packages(box, packages, work)
@@ -227,7 +212,7 @@ def put_signed(box, work):
     """The unlabelled disk, all of it signed as an image's builder does; packages of the same builder, and one of nobody's."""
     key, der, _ = make_signer(work, "builder")
     cert = os.path.join(work, "builder.der")
-    hello = debs()[NEW_PACKAGE]
+    hello = m.debs(NEW_PACKAGE, *REPLACED)[NEW_PACKAGE]
     box.disk = os.path.join(work, "signed.raw")
     m.sh("cp", "--sparse=always", os.path.join(m.CACHE, "disk.raw"), box.disk)
     with mounted(box.disk, work) as root:
