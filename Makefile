@@ -54,7 +54,7 @@ help:
 	@echo 'make check-unit   unit tests under ASan/UBSan, structure, software TPM and token tests'
 	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
 	@echo 'make check-hooks  the hooks under the real dpkg, apt, dracut, kernel-install and rpm'
-	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 30)'
+	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 15)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
 	@echo 'make bench-files  imagate check and label against evmctl, sha256sum and the bare limit'
