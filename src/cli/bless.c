@@ -62,8 +62,9 @@ static int bless_trial(const struct record *r, const struct config *c)
 	return code == IMAGATE_OK ? grub_said(e) : code;
 }
 
-/* Another key or epoch of signatures, which has signed this good boot, or a suspension that nobody needed: counting up ends
- * what was. Where the floor is to rise it is counted up all the same. */
+/* Another key or epoch of signatures, which has signed this good boot, a suspension that nobody needed, or what was booted before an
+ * update: of what the seal no longer has somebody may have kept a copy, and counting up ends it. Where the floor is to rise it is
+ * counted up all the same. */
 static int bless_renewal(const struct record *r)
 {
 	bool rises;
@@ -131,9 +132,9 @@ static int bless(void)
 	if (settle_slots(&c, &r, &settled, &why) != OUTCOME_OK)
 		(void)sealing_failed("the seal keeps slots that an update has replaced", &why);
 	else if (settled.dropped)
-		log_notice("%zu slots of the seal, for what was booted before the update, are gone", settled.dropped);
+		log_notice("%zu slots of the seal, for what was booted before the update, are gone; with the next boot copies of them open nothing", settled.dropped);
 	code = bless_trial(&r, &c);
-	if (code == IMAGATE_OK && (r.renew || settled.suspended))
+	if (code == IMAGATE_OK && (r.renew || settled.suspended || settled.dropped))
 		code = bless_renewal(&r);
 	if (code != IMAGATE_OK)
 		return code;

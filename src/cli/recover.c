@@ -43,6 +43,31 @@ static int lock_and_read_again(const char *path, struct seal *s)
 	return -1;
 }
 
+/* The file can be edited, and a running system can approve a slot: only what the key itself has sealed says the floor. */
+static enum stage sealed_floor(const struct seal *s, const struct secret *master)
+{
+	enum stage floor = STAGE_UNSET;
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (!s->slot[i].object.approval.signature_len && s->slot[i].floor > floor &&
+		    slot_mac_verify(master, &s->slot[i], NULL) == OUTCOME_OK)
+			floor = s->slot[i].floor;
+	return floor;
+}
+
+/* STAGE_UNSET: nobody can be believed, and that has been said. */
+static enum stage new_floor(const struct wish *w, const struct seal *s, const struct config *c, const struct secret *master)
+{
+	enum stage floor = w->floor != STAGE_UNSET || !s->slots ? w->floor : sealed_floor(s, master);
+
+	if (floor == STAGE_UNSET && s->slots && c->floor < STAGE_ENFORCE)
+		log_error("the seal says floor %s, and that was not written by who had its key (it was edited, or is just after an update): "
+		          "nothing was changed. Say which it was, --floor enforce if in doubt", stage_name(seal_floor(s)));
+	else if (floor < c->floor)
+		floor = c->floor;
+	return floor;
+}
+
 static int recover(const struct wish *w)
 {
 	static struct config c;
@@ -68,9 +93,9 @@ static int recover(const struct wish *w)
 	lock = lock_and_read_again(path, &s);
 	if (lock < 0)
 		return IMAGATE_FAILED;
-	g.floor = w->floor != STAGE_UNSET ? w->floor : s.slots ? seal_floor(&s) : c.floor;
-	if (g.floor < c.floor)
-		g.floor = c.floor;
+	g.floor = new_floor(w, &s, &c, &master);
+	if (g.floor == STAGE_UNSET)
+		return IMAGATE_FAILED;
 	g.stage = sealing_stage(&c);
 	if (w->add && sealing_add(&g, &s, &master, &payload, &why) != OUTCOME_OK)
 		return sealing_failed("the key is right, and no slot could be added; nothing was changed", &why);

@@ -162,7 +162,7 @@ static int end(struct resealing *r, int code)
 
 	if (!r->json)
 		return code;
-	if (!json_object_object_get_ex(r->json, "result", &word) && !r->show)
+	if (!json_object_object_get_ex(r->json, "result", &word))
 		json_object_object_add(r->json, "result", json_object_new_string(code >= 0 && code < 4 ? ends[code] : "failed"));
 	if (r->next)
 		json_object_object_add(r->json, "said", r->said);

@@ -366,15 +366,30 @@ void sealing_say(const struct sealing *g, const struct seal *s)
 	sealing_fleet_say(g);
 }
 
-bool sealing_is_strict(void)
+/* False: there is none to be read; the gate will say what is wrong with it. */
+static bool seal_of_here(struct seal *ret)
 {
 	CLEAN_FREE char *text = NULL;
 	static struct config c;
-	static struct seal s;
 	size_t len;
 
-	if (ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) != OUTCOME_OK ||
-	    file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) < 0 || seal_file_parse(c.seal, text, len, &s, NULL) != OUTCOME_OK)
-		return false; /* the gate will say what is wrong with it */
-	return s.slots && s.slot[0].stage != STAGE_UNSET;
+	return ini_config_load(AT_FDCWD, BOOT_CONFIG_PATH, &c, NULL) == OUTCOME_OK && file_read(AT_FDCWD, c.seal, SEAL_FILE_MAX, &text, &len) == 0 &&
+	       seal_file_parse(c.seal, text, len, ret, NULL) == OUTCOME_OK;
+}
+
+bool sealing_is_strict(void)
+{
+	static struct seal s;
+
+	return seal_of_here(&s) && s.slots && s.slot[0].stage != STAGE_UNSET;
+}
+
+bool sealing_lacks(enum stage stage)
+{
+	static struct seal s;
+	bool lacks = seal_of_here(&s) && s.slots;
+
+	for (size_t i = 0; i < s.slots; i++)
+		lacks = lacks && s.slot[i].stage != STAGE_UNSET && s.slot[i].stage != stage;
+	return lacks;
 }

@@ -203,6 +203,9 @@ static int set(const struct wish *w, const char *name)
 		return grub_failed(e);
 	(void)printf("The next boot asks for %s. Whether it gets the key, the floor decides ('imagate stage show').\n",
 	             stage_name(s));
+	if (!strcmp(w->root, "/") && sealing_lacks(s))
+		(void)printf("The seal is bound to what GRUB does, and has no slot for %s: that boot gets the key by the recovery key only. Type it there, and\n"
+		             "make the slot with 'imagate recover --add'; 'imagate stage set' with the stage of now takes this back.\n", stage_name(s));
 	return IMAGATE_OK;
 }
 

@@ -128,18 +128,20 @@ static enum outcome renew(struct boot *b, const struct seal_slot *old, const uin
 }
 
 /* Below enforce another command line only warned; from the rise on it will count: that of the boot that asked for it,
- * which was blessed, not whatever this one was started with. But where this one was started as its slot says it keeps that:
- * a unified kernel image that came in between has one of its own. */
+ * which was blessed, not whatever this one was started with. But a slot that was started as it says keeps its own, and so does one
+ * that was made for another line than the one in use: a second unified kernel image brings its own. */
 static const uint8_t *cmdline_for(const struct boot *b, const struct seal_slot *old, enum stage floor)
 {
-	bool as_sealed = seal_slot_same(old, &b->used) && !memcmp(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN);
+	bool used = seal_slot_same(old, &b->used);
 
 	if (binding_is_zero(b->sealed_cmdline, CMDLINE_DIGEST_LEN))
 		return b->sealed_cmdline; /* it was sealed to PCRs that cover it */
-	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE && !as_sealed)
+	if (!used && old->has_mac && old->object.generation == b->generation && memcmp(old->cmdline, b->sealed_cmdline, CMDLINE_DIGEST_LEN) != 0)
+		return old->cmdline;
+	if (BOOT_EVIDENCE(b)->key.floor < STAGE_ENFORCE && floor >= STAGE_ENFORCE &&
+	    !(used && !memcmp(b->sealed_cmdline, b->cmdline_digest, CMDLINE_DIGEST_LEN)))
 		return b->request.cmdline;
-	return seal_slot_same(old, &b->used) || old->object.generation != b->generation || !old->has_mac ? b->sealed_cmdline
-	                                                                                                : old->cmdline;
+	return b->sealed_cmdline;
 }
 
 /* The successors of the live slots. */

@@ -585,6 +585,51 @@ static void test_rise_in_between(void **state)
 	chip_stop(&w.c);
 }
 
+static void says(const struct world *w, const char *cmdline, uint8_t *ret_digest)
+{
+	CLEAN_FD root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	put(w, "proc/cmdline", cmdline, strlen(cmdline));
+	if (ret_digest)
+		assert_int_equal(binding_cmdline(root, "", ret_digest, NULL), OUTCOME_OK);
+}
+
+/* Two images, each with a command line of its own: the rise asked for in one leaves the other its own. */
+static void test_rise_of_two(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	struct seal_slot like;
+	uint8_t now[32];
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = STAGE_ENFORCE;
+	memcpy(now, w.seal.slot[0].object.pcr_digest, 32);
+	like = w.seal.slot[0];
+	values(&w, 2, &like.object);
+	says(&w, "root=/dev/vdb ro\n", like.cmdline);
+	says(&w, "root=/dev/vda ro\n", NULL);
+	start(&w, 0);
+	approving_begin(&w, &a);
+	assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+	assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	w.asks = true;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	w.asks = false;
+	start(&w, 0);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	start(&w, 2);
+	assert_int_not_equal(boots(&w), OUTCOME_OK); /* the line of the first */
+	says(&w, "root=/dev/vdb ro\n", NULL);
+	start(&w, 2);
+	assert_int_equal(boots(&w), OUTCOME_OK);
+	start(&w, 0);
+	assert_int_not_equal(boots(&w), OUTCOME_OK);
+	chip_stop(&w.c);
+}
+
 /* A rise of the floor was asked for, and the boot that is to see to it is one without PCRs: it does both. */
 static void test_one_boot_rises(void **state)
 {
@@ -680,7 +725,7 @@ int main(void)
 		cmocka_unit_test(test_one_boot_unused), cmocka_unit_test(test_one_boot_floor), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
 		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
-		cmocka_unit_test(test_rise_in_between), cmocka_unit_test(test_one_boot_rises),
+		cmocka_unit_test(test_rise_in_between), cmocka_unit_test(test_rise_of_two), cmocka_unit_test(test_one_boot_rises),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

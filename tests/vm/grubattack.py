@@ -89,6 +89,7 @@ def strict(kernel, work):
     r = box.boot(KERNEL_STATE + "echo %s | imagate recover; echo recover-rc=$?\nimagate stage set enforce\n" % box.recovery + SEAL_FILE)
     check(r, r.value("recover-rc") == "0" and "stage=fix" in r.block("seal"), "no strict slot for fix")
     check(r, "Binding: strict. The TPM itself refuses the key" in r.agent and "imagate recover --add" in r.agent, "recover: binding")
+    check(r, "has no slot for enforce" in r.agent, "stage set does not say that the next boot gets no key")
     r = box.boot(KERNEL_STATE + RECOVER_THERE % (box.recovery, "--add"))
     stopped(r, "key-refused")
     check(r, r.value("recover-rc") == "0" and "stage=enforce" in r.block("seal"), "no slot for enforce")

@@ -50,12 +50,24 @@ def ask(kernel, work):
     return r
 
 
+# who has the disk would have the floor lower than it was sealed
+EDITED = """
+cp /etc/imagate/seal.pem /run/kept; sed -i 's/ floor=fix / floor=off /' /etc/imagate/seal.pem
+echo %s | imagate recover >/run/edited.txt 2>&1; echo "edited-rc=$?"
+echo "--- edited"; cat /run/edited.txt; echo "--- end"
+cp /run/kept /etc/imagate/seal.pem
+tpm2_getcap handles-nv-index | grep -c 0x | sed s/^/counters=/
+"""
+
+
 def other_tpm(kernel, work):
     """another TPM, then none: the recovery key boots both; recover seals to the new one"""
     box = Box(kernel, work, ASK)
     box.new_tpm()
-    r = box.boot(answers=[(PROMPT + ":", box.recovery + "\n")], script=KERNEL_STATE + recover(box))
+    r = box.boot(answers=[(PROMPT + ":", box.recovery + "\n")], script=KERNEL_STATE + EDITED % box.recovery + recover(box))
     went_on(r, "admit", "none")
+    check(r, r.value("edited-rc") == "3" and "--floor" in r.block("edited"), "recover takes the floor that somebody has edited")
+    check(r, r.value("counters") == "0", "a recover that changed nothing left a counter")
     check(r, r.value("recover-rc") == "0", "recover failed")
     seal = r.block("seal")
     r = box.boot(seal=seal, config=conf())

@@ -7,7 +7,7 @@ import machine as m
 from box import Box
 from gate import ENFORCE, KERNEL_STATE, check, grub, record, went_on
 from golden import conf, lsm_for
-from recovery import moved, recover
+from recovery import SEAL_FILE, moved, recover
 
 PCRS = 'echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"\n'
 SLOTS = 'echo "slots=$(grep -c ^Slot: /etc/imagate/seal.pem)"\n'
@@ -33,6 +33,10 @@ class UpdateBox(Box):
         vm = m.Machine(kernel, ENFORCE + " " + lsm_for(kernel),
                        overlay={"etc/imagate/imagate.conf": self.config, "etc/imagate/seal.pem": self.seal})
         self.args = grub("first")(vm, work)
+        self.first = os.path.join(work, "first.efi")
+        os.rename(os.path.join(work, "grub.efi"), self.first)
+        self.first_size = os.path.getsize(self.first)
+        m.sh("truncate", "-s", "%512", self.first)
         other = os.path.join(work, os.path.basename(work) + "-second")
         os.mkdir(other)
         grub("second")(vm, other)
@@ -67,12 +71,12 @@ def no_hand(r, text):
     check(r, r.value("evm") == "1" and record(r)["authority"] == "none" and record(r)["step.unseal"] == "ok", text)
 
 
-def loader(kernel, work):
-    """OVMF and GRUB: another GRUB is foreseen, and booted with the key by itself; the good boot drops what it replaced"""
+def updated(kernel, work):
+    """The machine in the blessed first boot of another GRUB, that boot, and the seal from before it."""
     box = UpdateBox(kernel, work)
     r = box.boot(KERNEL_STATE + recover(box), answers=[("recovery key:", box.recovery + "\n")])
     check(r, r.value("recover-rc") == "0", "recover failed")
-    r = box.boot(KERNEL_STATE + MOUNT + RESEAL % {"n": "idle"} + UPDATE % box.size + RESEAL % {"n": "next"} + RESEAL % {"n": "again"} + SLOTS +
+    r = box.boot(KERNEL_STATE + MOUNT + RESEAL % {"n": "idle"} + UPDATE % box.size + RESEAL % {"n": "next"} + RESEAL % {"n": "again"} + SLOTS + SEAL_FILE +
                  "umount /boot/efi\n")
     no_hand(r, "what was sealed to gets no key")
     check(r, r.value("mount-rc") == "0" and r.value("efivars-rc") == "0" and r.value("update-rc") == "0", "the ESP could not be written")
@@ -81,10 +85,39 @@ def loader(kernel, work):
     check(r, r.value("again-rc") == "0" and "opens for these values already" in r.block("again"), "twice is not once")
     check(r, r.value("slots") == "2", "not one slot more")
     before = r
-    r = box.boot(KERNEL_STATE + 'imagate bless; echo "bless-rc=$?"\n' + SLOTS)
+    r = box.boot(KERNEL_STATE + 'imagate bless; echo "bless-rc=$?"\n' + SLOTS + "grep ^Floor: /etc/imagate/request | sed s/^/asked-/\n")
     no_hand(r, "the update that was foreseen gets no key")
     check(r, pcrs_moved(before, r) == {4}, "another GRUB moves other PCRs than 4, or none")
     check(r, r.value("bless-rc") == "0" and r.value("slots") == "1", "what was replaced is still in the seal")
+    check(r, "asked-Floor: fix" in r.agent, "the next boot is not asked to end copies of what was replaced")
+    return box, r, before.block("seal")
+
+
+def loader(kernel, work):
+    """OVMF and GRUB: another GRUB is foreseen, and booted with the key by itself; the good boot drops what it replaced"""
+    return updated(kernel, work)[1]
+
+
+BACK = MOUNT + """
+head -c %d /dev/vdc >/boot/efi/EFI/BOOT/BOOTX64.EFI; sync; echo "back-rc=$?"; umount /boot/efi
+cat >/etc/imagate/seal.pem <<'END'
+%sEND
+sync
+"""
+
+
+def old_loader(kernel, work):
+    """the loader and the seal from before an update put back, after the boot that followed the good one: they open nothing"""
+    box, r, seal = updated(kernel, work)
+    box.loader = box.first
+    generation = int(record(r)["generation"])
+    r = box.boot(KERNEL_STATE + BACK % (box.first_size, seal))
+    no_hand(r, "the boot that counts up gets no key")
+    check(r, r.value("back-rc") == "0" and record(r)["step.ratchet"] == "ok" and int(record(r)["generation"]) == generation + 1,
+          "it was not counted up, or not put back")
+    r = box.boot(KERNEL_STATE, answers=[("recovery key:", box.recovery + "\n")])
+    check(r, "superseded" in r.console and record(r)["authority"] == "recovery-key" and record(r)["step.unseal"] == "refused",
+          "the loader from before the update gets the key by the seal from before it")
     return r
 
 
@@ -107,3 +140,4 @@ def suspended(kernel, work):
 
 NEW = ("6.12.",)
 CASES = [("update-grub", loader, NEW), ("update-suspended", suspended, NEW)]
+LONG = [("attack-old-loader", old_loader, NEW)]
