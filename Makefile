@@ -54,7 +54,7 @@ help:
 	@echo 'make check-unit   unit tests under ASan/UBSan, structure, software TPM and token tests'
 	@echo "make check-vm     tests in virtual machines; CASES='gate-*' picks, LIST=1 lists, LONG=1 all"
 	@echo 'make check-hooks  the hooks under the real dpkg, apt, dracut, kernel-install and rpm'
-	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 15)'
+	@echo 'make check-fuzz   every fuzz target, FUZZ_SECONDS each (default 10)'
 	@echo 'make check-all    make check and the long campaigns'
 	@echo 'make bench        against dracut masterkey+integrity, in one run'
 	@echo 'make bench-files  imagate check and label against evmctl, sha256sum and the bare limit'
@@ -147,6 +147,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) -lcrypto -linih
+
+# what the scripts build side by side; they say what fails
+.PHONY: unit-programs fuzz-programs
+unit-programs: $(UNIT) $(TPM_TEST)
+fuzz-programs: $(FUZZ)
 
 check-unit: deps-test
 	+@tests/run-unit "$(MAKE)"
