@@ -55,6 +55,13 @@ static enum outcome cmdline_of_now(uint8_t ret[static CMDLINE_DIGEST_LEN], struc
 	return o == OUTCOME_OK ? binding_cmdline(AT_FDCWD, c.words, ret, why) : o;
 }
 
+int asking_count_up(enum stage floor)
+{
+	bool rises;
+
+	return asking_pending(&rises) ? IMAGATE_OK : asking_store(STAGE_UNSET, floor);
+}
+
 int asking_store(enum stage permit, enum stage floor)
 {
 	SECRET key = { 0 };

@@ -11,6 +11,10 @@
  * replaced. */
 int asking_store(enum stage permit, enum stage floor);
 
+/* The next boot counts up, with the floor that is: what was sealed so far, and copies of it, opens nothing then. Whatever is asked for
+ * already has it count up, and stays. As asking_store(). */
+int asking_count_up(enum stage floor);
+
 /* Is one there that the next boot's gate will see to, and is it for the floor? */
 bool asking_pending(bool *ret_floor);
 

@@ -62,22 +62,6 @@ static int bless_trial(const struct record *r, const struct config *c)
 	return code == IMAGATE_OK ? grub_said(e) : code;
 }
 
-/* Another key or epoch of signatures, which has signed this good boot, a suspension that nobody needed, or what was booted before an
- * update: of what the seal no longer has somebody may have kept a copy, and counting up ends it. Where the floor is to rise it is
- * counted up all the same. */
-static int bless_renewal(const struct record *r)
-{
-	bool rises;
-	int code;
-
-	if (asking_pending(&rises))
-		return IMAGATE_OK;
-	code = asking_store(STAGE_UNSET, r->evidence.key.floor);
-	if (code == IMAGATE_OK && r->renew)
-		log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
-	return code;
-}
-
 /* What GRUB ran by it can be understood after an update only with the script itself. */
 static void keep_boot_script(void)
 {
@@ -134,8 +118,10 @@ static int bless(void)
 	else if (settled.dropped)
 		log_notice("%zu slots of the seal, for what was booted before the update, are gone; with the next boot copies of them open nothing", settled.dropped);
 	code = bless_trial(&r, &c);
-	if (code == IMAGATE_OK && (r.renew || settled.suspended || settled.dropped))
-		code = bless_renewal(&r);
+	if (code == IMAGATE_OK && r.renew)
+		code = asking_count_up(r.evidence.key.floor);
+	if (code == IMAGATE_OK && r.renew)
+		log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
 	if (code != IMAGATE_OK)
 		return code;
 	k = file_write_atomic(AT_FDCWD, "/run/imagate/blessed", "", 0, 0644);

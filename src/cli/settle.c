@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/approving.h"
 #include "cli/asking.h"
+#include "cli/verb.h"
 #include "crypto/crypto.h"
 #include "tpm/tpm.h"
 
@@ -42,7 +43,14 @@ static enum outcome drop(struct approving *a, struct tpm *t, const struct record
 		return o;
 	ret->suspended = !r->suspended && approving_end_suspension(a, resets); /* first: the other drops some of these, too */
 	ret->dropped = approving_superseded(&a->seal, a->generation, r->decision.stage, now);
-	return ret->dropped || ret->suspended ? approving_store(a, why) : OUTCOME_OK;
+	if (!ret->dropped && !ret->suspended)
+		return OUTCOME_OK;
+	/* somebody may have kept a copy of the file. Asked first: a power cut then costs one count, and does not spare the copy */
+	if (asking_count_up(r->evidence.key.floor) != IMAGATE_OK) {
+		why_set(why, WHY_TEXT, 0, "ask", "for counting up");
+		return OUTCOME_BROKEN;
+	}
+	return approving_store(a, why);
 }
 
 enum outcome settle_slots(const struct config *c, const struct record *r, struct settled *ret, struct why *why)

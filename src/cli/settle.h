@@ -9,9 +9,9 @@
 
 struct settled {
 	size_t dropped;  /* slots for the values that the machine had before */
-	bool suspended;  /* it was suspended for a boot that did not need it: the generation is to end, and copies with it */
+	bool suspended;  /* it was suspended for a boot that did not need it */
 };
-/* Drops what this good boot makes superfluous. OK, too, where there is nothing to do: no seal, or no key from the TPM in this
+/* Drops what this good boot makes superfluous, and asks for the generation to end, and copies of what was dropped with it. OK, too, where there is nothing to do: no seal, or no key from the TPM in this
  * boot. */
 enum outcome settle_slots(const struct config *c, const struct record *r, struct settled *ret, struct why *why);
 
