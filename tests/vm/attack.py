@@ -7,7 +7,7 @@ import subprocess
 
 import machine as m
 from box import Box
-from gate import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, STOP_ENTRY, boot, check, in_journal, record, stopped, went_on
+from common import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, STOP_ENTRY, boot, check, in_journal, record, stopped, went_on
 from golden import LABEL_DIRS, conf, golden, lsm_for
 from power import FLOOR
 from recovery import SEAL_FILE, WRONG

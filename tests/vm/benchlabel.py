@@ -5,7 +5,7 @@ import re
 import statistics
 
 import machine as m
-from gate import KERNEL_STATE, boot, check, record
+from common import KERNEL_STATE, boot, check, record
 from policyboot import mounted, policy_file
 
 ROUNDS = 5

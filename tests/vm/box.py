@@ -3,8 +3,8 @@
 import os
 import shutil
 
-import gate
 import machine as m
+from common import ENFORCE, KERNEL_STATE
 from golden import conf, golden, lsm_for
 
 
@@ -21,7 +21,7 @@ class Box:
         self.seal, self.recovery = self.golden.seal, self.golden.recovery
         self.config = config or conf()
 
-    def boot(self, script=gate.KERNEL_STATE, cmdline=gate.ENFORCE, files=None, seal=None, config=None, **kw):
+    def boot(self, script=KERNEL_STATE, cmdline=ENFORCE, files=None, seal=None, config=None, **kw):
         overlay = {"etc/imagate/imagate.conf": config or self.config, "etc/imagate/seal.pem": seal or self.seal}
         overlay.update(files or {})
         r = m.Machine(self.kernel, cmdline + " " + kw.pop("lsm", lsm_for(self.kernel)), disk=self.disk,

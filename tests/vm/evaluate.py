@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 import machine as m
-from gate import check
+from common import check
 from golden import lsm_for
 
 BARE = True  # no system is booted: no golden machine is needed

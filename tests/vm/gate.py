@@ -11,83 +11,11 @@ import struct
 import subprocess
 
 import machine as m
-from golden import conf, golden, lsm_for, recovery_key
+from common import ENFORCE, EXTEND_UNIT, HOST_UP, KERNEL_STATE, boot, check, in_journal, initrd_unit, make_signer, record, stopped, went_on
+from golden import conf, golden, lsm_for
 
-ENFORCE = "ima_appraise=enforce "
-# what the journal says of a stop, where it ends
-STOP_ENTRY = """journalctl --no-pager -o verbose MESSAGE_ID=7bf2afcfbc874797b80ca241ba80085b | sed -n 's/^ *IMAGATE_CAUSE=/journal-cause=/p'"""
-RECORD = """echo "--- record"; cat /run/imagate/record; echo "--- end"
-if [ -e /etc/initrd-release ]; then journalctl --sync; %s; fi
-""" % STOP_ENTRY
-KERNEL_STATE = (RECORD + """
-echo "evm=$(cat /sys/kernel/security/integrity/evm/evm)"
-[ -e /sys/kernel/security/integrity/ima/policy ] && echo policy-file=there || echo policy-file=gone
-sed "s/.* denials=\\([0-9]*\\) .*/audit-denials=\\1/" /run/imagate/audit 2>/dev/null
-[ -e /etc/initrd-release ] && echo where=initramfs || echo where=host
-""")
-HOST_UP = "Hostname set to <imagate-test>"
 # programs of the image that nothing starts by itself
 VICTIM_CONTENT, VICTIM_LABEL, UNTOUCHED = "/usr/bin/factor", "/usr/bin/tsort", "/usr/bin/nproc"
-
-
-def check(r, truth, text):
-    if not truth:
-        raise m.Failure("%s\n--- agent\n%s\n--- console (end)\n%s" % (text, r.agent[-6000:], r.console[-4000:]))
-
-
-def record(r):
-    return dict(line.split("=", 1) for line in r.block("record").splitlines() if "=" in line)
-
-
-def boot(kernel, work, cmdline=ENFORCE, files=None, seal=True, tpm=True, disk=None, script=KERNEL_STATE,
-         config=None, **kw):
-    g = golden(kernel)
-    overlay = {"etc/imagate/imagate.conf": config if config is not None else conf()}
-    if seal:
-        overlay["etc/imagate/seal.pem"] = g.seal
-    overlay.update(files or {})
-    return m.Machine(kernel, cmdline + " " + kw.pop("lsm", lsm_for(kernel)), disk=disk or g.disk,
-                     tpm=g.tpm_copy(work) if tpm is True else tpm or None, overlay=overlay, script=script,
-                     **kw).run()
-
-
-def in_journal(r, cause):
-    check(r, r.value("journal-cause") == cause, "the journal has no entry of a stop for " + cause)
-
-
-def stopped(r, cause):
-    rec = record(r)
-    check(r, rec.get("verdict") == "stop", "the verdict is not stop")
-    check(r, rec.get("cause") == cause, "the cause is not " + cause)
-    check(r, r.value("where") == "initramfs", "the boot did not end in the initramfs")
-    check(r, HOST_UP not in r.console, "the real root was started")
-    check(r, r.value("evm") == "0", "EVM is on")
-    check(r, "imagate: STOPPED" in r.console, "the console does not say STOPPED")
-    in_journal(r, cause)
-
-
-def went_on(r, verdict, cause):
-    rec = record(r)
-    check(r, rec.get("verdict") == verdict and rec.get("cause") == cause,
-          "the verdict is not %s (%s)" % (verdict, cause))
-    check(r, r.value("where") == "host" and HOST_UP in r.console, "the real root was not started")
-
-
-# -- keys and signatures for the cases that need them ------------------------------------
-
-def make_signer(work, name):
-    """RSA key and certificate; returns (key path, DER bytes, keyid as the kernel sees it)."""
-    key, der = os.path.join(work, name + ".pem"), os.path.join(work, name + ".der")
-    m.sh("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
-         "/CN=" + name, "-addext", "keyUsage=digitalSignature", "-addext", "basicConstraints=CA:FALSE",
-         "-keyout", key, "-outform", "DER", "-out", der)
-    return signer(key, der)
-
-
-def signer(key, der):
-    text = m.sh("openssl", "x509", "-inform", "DER", "-in", der, "-noout", "-ext", "subjectKeyIdentifier")
-    keyid = bytes.fromhex(re.search(r"((?:[0-9A-F]{2}:)+[0-9A-F]{2})", text).group(1).replace(":", ""))[-4:]
-    return key, open(der, "rb").read(), keyid
 
 
 def ima_signature(key, keyid, path):
@@ -226,21 +154,6 @@ def tamper_init(kernel, work):
           "the kernel did not deny it")
     check(r, "libseccomp.so.2.5.4: invalid-HMAC" in r.console, "the console does not name the file")
     return r
-
-
-EXTEND_UNIT = """[Unit]
-DefaultDependencies=no
-Before=imagate-gate.service
-After=systemd-journald.socket
-[Service]
-Type=oneshot
-ExecStart=/usr/bin/tpm2 pcrextend 7:sha256=0000000000000000000000000000000000000000000000000000000000000001 --tcti device:/dev/tpmrm0
-"""
-
-
-def initrd_unit(name, text):
-    return {"usr/lib/systemd/system/" + name: text,
-            "usr/lib/systemd/system/initrd.target.d/%s.conf" % name: "[Unit]\nWants=%s\n" % name}
 
 
 def pcr(kernel, work):
@@ -626,79 +539,6 @@ def no_systemd_stop(kernel, work):
     return r
 
 
-GRUB_MODULES = "part_gpt part_msdos fat linux linuxefi normal tpm echo configfile search search_fs_file".split()
-
-
-def grub(note):
-    """Firmware for Machine: OVMF starts a GRUB from an ESP, GRUB the kernel. The note is in GRUB's image:
-    another note is another boot loader to PCR 4."""
-    def args(vm, work):
-        root = os.path.join(m.CACHE, "root")
-        line = "root=/dev/vda ro console=ttyS0 systemd.show_status=0 " + vm.cmdline
-        cfg = os.path.join(work, "grub.cfg")
-        # Debian's plain 'linux' hands no event log over where Secure Boot is off
-        open(cfg, "w").write("linuxefi /vmlinuz %s\ninitrdefi /initrd\nboot\n" % line)
-        early, made = "/tmp/%s.cfg" % os.path.basename(work), "/tmp/%s.efi" % os.path.basename(work)
-        open(root + early, "w").write(
-            "# %s\nsearch --no-floppy --file /imagate-esp --set=root\nconfigfile ($root)/grub.cfg\n" % note)
-        m.sh("chroot", root, "grub-mkimage", "-O", "x86_64-efi", "-o", made, "-p", "/", "-c", early, *GRUB_MODULES)
-        efi = os.path.join(work, "grub.efi")
-        shutil.move(root + made, efi)
-        os.unlink(root + early)
-        esp = os.path.join(work, "esp.img")
-        m.sh("truncate", "-s", "120M", esp)
-        m.sh("mkfs.vfat", "-n", "ESP", esp)
-        m.sh("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
-        for src, to in ((efi, "/EFI/BOOT/BOOTX64.EFI"), (cfg, "/grub.cfg"), (cfg, "/imagate-esp"),
-                        (os.path.join(m.CACHE, "vmlinuz-" + vm.kernel), "/vmlinuz"), (vm._initrd(work), "/initrd")):
-            m.sh("mcopy", "-i", esp, src, "::" + to)
-        shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", os.path.join(work, "vars.fd"))
-        return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
-                "-drive", "if=pflash,format=raw,file=" + os.path.join(work, "vars.fd"),
-                "-drive", "id=esp,if=none,format=raw,file=" + esp,
-                "-device", "nvme,serial=esp,drive=esp,bootindex=1"]
-    return args
-
-
-CHANGED = r"PCR 4: the EFI program /EFI/BOOT/BOOTX64\.EFI changed \(firmware\)"
-SAYS_WHY = KERNEL_STATE + """
-echo "--- status"; imagate status; echo "--- end"
-echo "--- explain"; imagate explain; echo "--- end"
-"""
-
-
-def chain(kernel, work):
-    """OVMF and GRUB: sealed there, admitted there; with another GRUB the key is refused, and console and status say what changed"""
-    tpm, disk = os.path.join(work, "tpm"), os.path.join(work, "disk.qcow2")
-    m.new_tpm(tpm)
-    m.sh("qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.join(m.CACHE, "disk.raw"), "-F", "raw", disk)
-    fix = "ima_appraise=fix imagate.stage=fix " + lsm_for(kernel)
-    files = {"etc/imagate/imagate.conf": conf(), "etc/imagate/policy":
-             open(os.path.join(m.REPO, "policy", "server.policy")).read()}
-
-    def go(line, note, script=KERNEL_STATE, answers=(), **more):
-        # GRUB leaves its last line on the agent's console unfinished
-        return m.Machine(kernel, line, disk=disk, tpm=tpm, overlay=dict(files, **more), script="echo\n" + script, keep=True,
-                         answers=answers, firmware=grub(note), timeout=600).run()  # in fix everything is labelled
-    r = go(fix, "first", 'imagate seal; echo "seal-rc=$?"\necho "--- seal"; cat /etc/imagate/seal.pem; echo "--- end"\n')
-    check(r, r.value("seal-rc") == "0", "imagate seal failed")
-    files["etc/imagate/seal.pem"], recovery = r.block("seal"), recovery_key(r)
-    r = go(fix, "first")
-    went_on(r, "admit", "none")
-    check(r, r.value("evm") == "1", "the same chain does not get the key")
-    check(r, record(r).get("refused") is None, "a boot that was not refused says why it was")
-    files["etc/imagate/imagate.conf"] = conf(recovery="ask = yes")
-    r = go(ENFORCE + lsm_for(kernel), "second", SAYS_WHY, answers=[("recovery key:", recovery + "\n")])
-    went_on(r, "admit", "none")
-    rec = record(r)
-    check(r, rec.get("authority") == "recovery-key" and rec.get("changed-pcrs") == "000010", "another GRUB got the key, or more differs")
-    before = r.console.split("Type the recovery key")[0]
-    for says, text in (("the console", before), ("status", r.block("status")), ("explain", r.block("explain"))):
-        check(r, re.search(CHANGED, text) and "If you updated the boot loader (GRUB, shim) or the kernel: type the recovery key, then run "
-              "'imagate recover'" in text, says + " does not say what changed and what to do")
-    return r
-
-
 class Dracut:
     """dracut in the image's root, with another /etc/imagate or other modules; nothing is kept."""
 
@@ -781,5 +621,5 @@ CASES = [
     ("gate-pinned", pinned, BOTH), ("gate-unpinned", unpinned, NEW), ("gate-x509", x509, BOTH),
     ("gate-x509-only", x509_only, BOTH), ("gate-audit", audit, OLD), ("gate-admin", admin, NEW),
     ("gate-no-systemd", no_systemd, NEW), ("gate-no-systemd-stop", no_systemd_stop, NEW),
-    ("gate-dracut-refuses", dracut_refuses, NEW), ("gate-dracut-seal", dracut_seal, OLD), ("gate-chain", chain, NEW),
+    ("gate-dracut-refuses", dracut_refuses, NEW), ("gate-dracut-seal", dracut_seal, OLD),
 ]

@@ -5,7 +5,7 @@ import os
 import re
 
 from attack import ATTACK, in_initramfs, nothing_to_have, tool
-from gate import HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
+from common import HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
 from golden import conf
 from grubbox import GrubBox
 from recovery import SEAL_FILE

@@ -8,7 +8,7 @@ import subprocess
 
 import machine as m
 from box import Box
-from gate import check
+from common import check
 from golden import lsm_for
 
 MODULES = ("part_gpt fat ext2 linux linuxefi normal tpm echo configfile search search_label search_fs_uuid loadenv test "

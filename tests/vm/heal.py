@@ -4,7 +4,7 @@ import hashlib
 import os
 
 import machine as m
-from gate import HOST_UP, KERNEL_STATE, boot, check, initrd_unit, make_signer, record, went_on
+from common import HOST_UP, KERNEL_STATE, boot, check, initrd_unit, make_signer, record, went_on
 from golden import conf, golden
 from label import configured, imagate
 from policyboot import mounted, policy_file, raw_copy

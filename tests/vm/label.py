@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import machine as m
-from gate import KERNEL_STATE, boot, check, make_signer, went_on
+from common import KERNEL_STATE, boot, check, make_signer, went_on
 from golden import conf, golden
 from policyboot import mounted, policy_file, raw_copy
 

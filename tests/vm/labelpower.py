@@ -7,7 +7,7 @@ import shutil
 
 import machine as m
 from diskwrites import flushes, replay, writes
-from gate import KERNEL_STATE, boot, check
+from common import KERNEL_STATE, boot, check
 from golden import conf
 from label import imagate
 from policyboot import mounted

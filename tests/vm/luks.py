@@ -4,7 +4,7 @@ import os
 
 import machine as m
 from box import Box
-from gate import KERNEL_STATE, check, initrd_unit, record, went_on
+from common import KERNEL_STATE, check, initrd_unit, record, went_on
 from recovery import recover
 
 PASSPHRASE = "a passphrase"

@@ -8,7 +8,7 @@ import subprocess
 
 import machine as m
 import policyboot
-from gate import check
+from common import check
 from golden import lsm_for
 
 BARE = True  # no system is booted

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 import machine as m
-from gate import KERNEL_STATE, boot, check, make_signer, went_on
+from common import KERNEL_STATE, boot, check, make_signer, went_on
 from golden import LABEL_DIRS, conf, golden, lsm_for
 
 # what a row's command exits with: it went well, an exec was denied, an open was denied

@@ -2,11 +2,9 @@
 
 import os
 import re
-import subprocess
 
-import machine as m
 from box import Box
-from gate import ENFORCE, KERNEL_STATE, boot, check, make_signer, record, stopped, went_on
+from common import ENFORCE, KERNEL_STATE, boot, check, make_signer, stopped, went_on
 from golden import conf
 from label import imagate
 from policyboot import policy_file

@@ -7,7 +7,7 @@ import shutil
 
 import machine as m
 from box import Box
-from gate import ENFORCE, KERNEL_STATE, check, record, stopped, went_on
+from common import ENFORCE, KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
 from recovery import SEAL_FILE, moved
 

@@ -5,9 +5,8 @@ import os
 import re
 
 import machine as m
-from gate import ENFORCE, HOST_UP, KERNEL_STATE, RECORD, boot, check, initrd_unit, make_signer, record, stopped, went_on
-from box import Box
-from golden import conf, golden, lsm_for
+from common import ENFORCE, HOST_UP, boot, check, initrd_unit, record
+from golden import conf
 
 INIT = "/usr/lib/systemd/systemd"
 LIBC = "/usr/lib/x86_64-linux-gnu/libc.so.6"

@@ -2,7 +2,7 @@
 
 import re
 
-from gate import ENFORCE, KERNEL_STATE, boot, check, went_on
+from common import ENFORCE, KERNEL_STATE, boot, check, went_on
 from golden import conf
 from policyboot import policy_file
 

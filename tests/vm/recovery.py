@@ -6,7 +6,7 @@ import shutil
 
 import machine as m
 from box import Box
-from gate import EXTEND_UNIT, HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
+from common import EXTEND_UNIT, HOST_UP, KERNEL_STATE, check, initrd_unit, record, stopped, went_on
 from golden import conf
 from grubbox import GrubBox
 

@@ -4,7 +4,7 @@ import re
 
 import machine as m
 from box import Box
-from gate import ENFORCE, HOST_UP, KERNEL_STATE, check, record, stopped, went_on
+from common import ENFORCE, HOST_UP, KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
 from grubbox import GrubBox
 from recovery import moved

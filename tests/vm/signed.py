@@ -6,7 +6,7 @@ import os
 
 import machine as m
 from box import Box
-from gate import KERNEL_STATE, check, record, stopped, went_on
+from common import KERNEL_STATE, check, record, stopped, went_on
 from golden import conf
 from recovery import moved, recover
 

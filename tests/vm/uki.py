@@ -7,7 +7,7 @@ import re
 import struct
 
 import machine as m
-from gate import KERNEL_STATE, check, record, went_on
+from common import KERNEL_STATE, check, record, went_on
 from golden import conf
 from recovery import SEAL_FILE, recover
 from update import PCRS, no_hand, pcrs, pcrs_moved

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import machine as m
-from gate import KERNEL_STATE, check, record
+from common import KERNEL_STATE, check, record
 from golden import conf
 from recovery import recover
 from uki import CONFIGURE, LOOK, by_hand, typed

@@ -1,12 +1,11 @@
 """An update of what the machine boots, foreseen: 'imagate reseal --next' before the reboot, and no hand after it."""
 
-import os
 import re
 
-import machine as m
 from box import Box
-from gate import ENFORCE, KERNEL_STATE, check, grub, record, went_on
-from golden import conf, lsm_for
+from common import KERNEL_STATE, check, record, went_on
+from golden import conf
+from loaderbox import LoaderBox
 from recovery import SEAL_FILE, moved, recover
 
 PCRS = 'echo "--- pcrs"; grep -H . /sys/class/tpm/tpm0/pcr-*/*; echo "--- end"\n'
@@ -23,31 +22,6 @@ mountpoint -q /sys/firmware/efi/efivars || mount -t efivarfs efivarfs /sys/firmw
 UPDATE = """
 head -c %d /dev/vdc >/boot/efi/EFI/BOOT/BOOTX64.EFI; sync; echo "update-rc=$?"
 """
-
-
-class UpdateBox(Box):
-    """The golden machine behind OVMF and a GRUB on an ESP that stays: what the guest writes there is what is booted next."""
-
-    def __init__(self, kernel, work):
-        super().__init__(kernel, work, conf(recovery="ask = yes"))
-        vm = m.Machine(kernel, ENFORCE + " " + lsm_for(kernel),
-                       overlay={"etc/imagate/imagate.conf": self.config, "etc/imagate/seal.pem": self.seal})
-        self.args = grub("first")(vm, work)
-        self.first = os.path.join(work, "first.efi")
-        os.rename(os.path.join(work, "grub.efi"), self.first)
-        self.first_size = os.path.getsize(self.first)
-        m.sh("truncate", "-s", "%512", self.first)
-        other = os.path.join(work, os.path.basename(work) + "-second")
-        os.mkdir(other)
-        grub("second")(vm, other)
-        self.loader = os.path.join(other, "grub.efi")
-        self.size = os.path.getsize(self.loader)
-        m.sh("truncate", "-s", "%512", self.loader)
-
-    def boot(self, script, **kw):
-        # GRUB leaves its last line on the agent's console unfinished
-        return m.Machine(self.kernel, disk=self.disk, tpm=self.tpm, script="echo\n" + script + PCRS, keep=True, timeout=400,
-                         firmware=lambda vm, work: self.args, disks=[self.loader], **kw).run()
 
 
 MEASURED = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)  # that the system itself extends no more: not 10, 11
@@ -71,12 +45,43 @@ def no_hand(r, text):
     check(r, r.value("evm") == "1" and record(r)["authority"] == "none" and record(r)["step.unseal"] == "ok", text)
 
 
-def updated(kernel, work):
-    """The machine in the blessed first boot of another GRUB, that boot, and the seal from before it."""
-    box = UpdateBox(kernel, work)
+def sealed(kernel, work):
+    """The machine behind its first GRUB, sealed there."""
+    box = LoaderBox(kernel, work)
     r = box.boot(KERNEL_STATE + recover(box), answers=[("recovery key:", box.recovery + "\n")])
     check(r, r.value("recover-rc") == "0", "recover failed")
-    r = box.boot(KERNEL_STATE + MOUNT + RESEAL % {"n": "idle"} + UPDATE % box.size + RESEAL % {"n": "next"} + RESEAL % {"n": "again"} + SLOTS + SEAL_FILE +
+    return box
+
+
+CHANGED = r"PCR 4: the EFI program /EFI/BOOT/BOOTX64\.EFI changed \(firmware\)"
+SAYS_WHY = KERNEL_STATE + """
+echo "--- status"; imagate status; echo "--- end"
+echo "--- explain"; imagate explain; echo "--- end"
+"""
+
+
+def chain(kernel, work):
+    """OVMF and GRUB: sealed there, admitted there; with another GRUB the key is refused, and console and status say what changed"""
+    box = sealed(kernel, work)
+    r = box.boot(KERNEL_STATE)
+    no_hand(r, "the same chain does not get the key")
+    check(r, record(r).get("refused") is None, "a boot that was not refused says why it was")
+    box.put_loader(box.second)
+    r = box.boot(SAYS_WHY, answers=[("recovery key:", box.recovery + "\n")])
+    went_on(r, "admit", "none")
+    rec = record(r)
+    check(r, rec.get("authority") == "recovery-key" and rec.get("changed-pcrs") == "000010", "another GRUB got the key, or more differs")
+    before = r.console.split("Type the recovery key")[0]
+    for says, text in (("the console", before), ("status", r.block("status")), ("explain", r.block("explain"))):
+        check(r, re.search(CHANGED, text) and "If you updated the boot loader (GRUB, shim) or the kernel: type the recovery key, then run "
+              "'imagate recover'" in text, says + " does not say what changed and what to do")
+    return r
+
+
+def updated(kernel, work):
+    """The machine in the blessed first boot of another GRUB, that boot, and the seal from before it."""
+    box = sealed(kernel, work)
+    r = box.boot(KERNEL_STATE + PCRS + MOUNT + RESEAL % {"n": "idle"} + UPDATE % box.size + RESEAL % {"n": "next"} + RESEAL % {"n": "again"} + SLOTS + SEAL_FILE +
                  "umount /boot/efi\n")
     no_hand(r, "what was sealed to gets no key")
     check(r, r.value("mount-rc") == "0" and r.value("efivars-rc") == "0" and r.value("update-rc") == "0", "the ESP could not be written")
@@ -85,7 +90,7 @@ def updated(kernel, work):
     check(r, r.value("again-rc") == "0" and "opens for these values already" in r.block("again"), "twice is not once")
     check(r, r.value("slots") == "2", "not one slot more")
     before = r
-    r = box.boot(KERNEL_STATE + 'imagate bless; echo "bless-rc=$?"\n' + SLOTS + "grep ^Floor: /etc/imagate/request | sed s/^/asked-/\n")
+    r = box.boot(KERNEL_STATE + PCRS + 'imagate bless; echo "bless-rc=$?"\n' + SLOTS + "grep ^Floor: /etc/imagate/request | sed s/^/asked-/\n")
     no_hand(r, "the update that was foreseen gets no key")
     check(r, pcrs_moved(before, r) == {4}, "another GRUB moves other PCRs than 4, or none")
     check(r, r.value("bless-rc") == "0" and r.value("slots") == "1", "what was replaced is still in the seal")
@@ -98,23 +103,17 @@ def loader(kernel, work):
     return updated(kernel, work)[1]
 
 
-BACK = MOUNT + """
-head -c %d /dev/vdc >/boot/efi/EFI/BOOT/BOOTX64.EFI; sync; echo "back-rc=$?"; umount /boot/efi
-cat >/etc/imagate/seal.pem <<'END'
-%sEND
-sync
-"""
+PUT_SEAL = "cat >/etc/imagate/seal.pem <<'END'\n%sEND\nsync\n"
 
 
 def old_loader(kernel, work):
     """the loader and the seal from before an update put back, after the boot that followed the good one: they open nothing"""
     box, r, seal = updated(kernel, work)
-    box.loader = box.first
     generation = int(record(r)["generation"])
-    r = box.boot(KERNEL_STATE + BACK % (box.first_size, seal))
+    r = box.boot(KERNEL_STATE + PUT_SEAL % seal)
     no_hand(r, "the boot that counts up gets no key")
-    check(r, r.value("back-rc") == "0" and record(r)["step.ratchet"] == "ok" and int(record(r)["generation"]) == generation + 1,
-          "it was not counted up, or not put back")
+    check(r, record(r)["step.ratchet"] == "ok" and int(record(r)["generation"]) == generation + 1, "it was not counted up")
+    box.put_loader(box.first)
     r = box.boot(KERNEL_STATE, answers=[("recovery key:", box.recovery + "\n")])
     check(r, "superseded" in r.console and record(r)["authority"] == "recovery-key" and record(r)["step.unseal"] == "refused",
           "the loader from before the update gets the key by the seal from before it")
@@ -139,5 +138,5 @@ def suspended(kernel, work):
 
 
 NEW = ("6.12.",)
-CASES = [("update-grub", loader, NEW), ("update-suspended", suspended, NEW)]
+CASES = [("gate-chain", chain, NEW), ("update-grub", loader, NEW), ("update-suspended", suspended, NEW)]
 LONG = [("attack-old-loader", old_loader, NEW)]

@@ -4,7 +4,7 @@ import json
 import re
 
 import machine as m
-from gate import KERNEL_STATE, check, record
+from common import KERNEL_STATE, check, record
 from golden import conf
 from recovery import SEAL_FILE, recover
 from grubbox import GrubBox

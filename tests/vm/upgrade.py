@@ -7,7 +7,7 @@ import shutil
 
 import machine as m
 from box import Box
-from gate import KERNEL_STATE, check, make_signer, went_on
+from common import KERNEL_STATE, check, make_signer, went_on
 from golden import LABEL_DIRS, conf
 from label import imagate
 from policyboot import mounted, policy_file, raw_copy

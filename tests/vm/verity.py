@@ -10,7 +10,7 @@ import subprocess
 
 import machine as m
 from evaluate import ALGO, TEXT, flipped, keys, make_tree, ng, probe
-from gate import check
+from common import check
 
 BARE = True  # no system is booted: no golden machine is needed
 VERITY = "digest_type=verity appraise_type=sigv3\n"
