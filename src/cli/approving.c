@@ -118,15 +118,29 @@ static bool is_of_now(const struct approving *a, const struct seal_slot *s, cons
 	return is_for(s, now) && (!s->cmdline_bound || !memcmp(s->cmdline, a->cmdline, CMDLINE_DIGEST_LEN));
 }
 
-/* False: all that are there are wanted. What was approved last is the most likely to be booted. */
-static bool make_room(struct approving *a, const uint8_t now[static 32])
+/* Of another stage's slots the newest is the one that its next boot needs. */
+static bool is_newest_of_other(const struct seal *s, size_t place, enum stage stage)
+{
+	const struct seal_slot *x = &s->slot[place];
+
+	if (x->once || x->stage == stage)
+		return false;
+	for (size_t i = place + 1; i < s->slots; i++)
+		if (s->slot[i].stage == x->stage && !s->slot[i].once)
+			return false;
+	return true;
+}
+
+/* For one of this stage. False: all that are there are wanted. What was approved last is the most likely to be booted. */
+static bool make_room(struct approving *a, enum stage stage, const uint8_t now[static 32])
 {
 	for (size_t i = a->seal.slots; i > 0; i--)
 		if (a->seal.slot[i - 1].object.generation != a->generation)
 			drop(&a->seal, i - 1); /* counted up since: dead */
 	for (int approved = 1; approved >= 0; approved--)
 		for (size_t i = 0; a->seal.slots >= SEAL_SLOTS_LIVE && i < a->seal.slots; i++)
-			if (!is_of_now(a, &a->seal.slot[i], now) && !a->seal.slot[i].object.approval.signature_len == !approved)
+			if (!is_of_now(a, &a->seal.slot[i], now) && !is_newest_of_other(&a->seal, i, stage) &&
+			    !a->seal.slot[i].object.approval.signature_len == !approved)
 				drop(&a->seal, i--);
 	return a->seal.slots < SEAL_SLOTS_LIVE;
 }
@@ -167,7 +181,7 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 		o = slot_mac(&a->request, &s, why);
 	if (o != OUTCOME_OK)
 		return o;
-	if (!make_room(a, now)) {
+	if (!make_room(a, s.stage, now)) {
 		why_set(why, WHY_TEXT, 0, "add to", a->path);
 		why_detail(why, "it has as many slots as fit, all for the PCRs of now");
 		return OUTCOME_REFUSED;

@@ -26,7 +26,8 @@ enum outcome approving_read(struct approving *a, struct why *why);
 const struct seal_slot *approving_base(struct approving *a, struct tpm *t, struct why *why);
 
 /* base once more, for the PCRs or resets, stage, command line of like, whose object need not be one. OK: it was added, and the oldest
- * approved one went where there was no room, or it was there and is the newest now; BLOCKED: it was that already. now: the PCR digest of this boot, which stays. */
+ * approved one went where there was no room (but no other stage's newest), or it was there and is the newest now; BLOCKED: it was
+ * that already. now: the PCR digest of this boot, which stays. */
 enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal_slot *base, const struct seal_slot *like,
                            const uint8_t now[static 32], struct why *why);
 

@@ -630,6 +630,75 @@ static void test_rise_of_two(void **state)
 	chip_stop(&w.c);
 }
 
+/* A good boot, and what 'imagate bless' makes of it; where it dropped slots, the next boot counts up. How many are left. */
+static size_t good_boot(struct world *w, int times)
+{
+	static struct approving a;
+	static struct boot b;
+	struct seal_object now;
+	size_t dropped;
+
+	values(w, times, &now);
+	start(w, times);
+	boot_init(&b);
+	assert_int_equal(boot(w, &b), OUTCOME_OK);
+	approving_begin(w, &a);
+	a.generation = b.generation;
+	dropped = approving_superseded(&a.seal, a.generation, w->config.stage, now.pcr_digest);
+	if (dropped)
+		assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+	boot_end(&b);
+	if (!dropped)
+		return a.seal.slots;
+	start(w, times);
+	boot_init(&b);
+	assert_int_equal(boot(w, &b), OUTCOME_OK);
+	b.request.floor = BOOT_EVIDENCE(&b)->key.floor;
+	assert_int_equal(step_ratchet(&b), OUTCOME_OK);
+	boot_end(&b);
+	return a.seal.slots;
+}
+
+/* Strict: each update foresees a slot for this stage and one for the other. The first of them is what the next boot needs, however many
+ * of the other stage there are. */
+static void test_strict_updates(void **state)
+{
+	static struct world w;
+	static struct approving a;
+	struct seal_slot like;
+	struct tpm *t = NULL;
+	uint8_t now[32];
+
+	(void)state;
+	world_begin(&w, ANSWER_YES, STAGE_FIX);
+	w.config.stage = w.seal.slot[0].stage = STAGE_ENFORCE;
+	w.seal.slot[1] = w.seal.slot[0];
+	w.seal.slot[1].stage = STAGE_AUDIT;
+	memset(w.seal.slot[1].object.pcr_digest, 'a', 32);
+	w.seal.slots = 2;
+	WITH_TPM(&w.c, t, NULL)
+		for (size_t i = 0; i < 2; i++)
+			seal_slot(&w, t, &w.seal.slot[i]);
+	store(&w);
+	for (int i = 1; i <= 2 * SEAL_SLOTS_LIVE; i++) {
+		values(&w, i - 1, &like.object);
+		memcpy(now, like.object.pcr_digest, 32);
+		start(&w, i - 1);
+		approving_begin(&w, &a);
+		like = a.seal.slot[a.seal.slots - 1];
+		like.stage = STAGE_ENFORCE;
+		values(&w, i, &like.object);
+		assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+		approving_thin(&a, STAGE_AUDIT);
+		like.stage = STAGE_AUDIT;
+		memset(like.object.pcr_digest, i, 32);
+		assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
+		assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+		(void)good_boot(&w, i);
+	}
+	chip_stop(&w.c);
+}
+
 /* A rise of the floor was asked for, and the boot that is to see to it is one without PCRs: it does both. */
 static void test_one_boot_rises(void **state)
 {
@@ -726,6 +795,7 @@ int main(void)
 		cmocka_unit_test(test_one_boot_cut), cmocka_unit_test(test_one_boot_unbound),
 		cmocka_unit_test(test_counter_made_anew), cmocka_unit_test(test_floor_is_edited),
 		cmocka_unit_test(test_rise_in_between), cmocka_unit_test(test_rise_of_two), cmocka_unit_test(test_one_boot_rises),
+		cmocka_unit_test(test_strict_updates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
