@@ -108,6 +108,7 @@ const struct verb verb_permit = {
 	        "the floor is above it. It is used up by that boot, before the key is used, by counting up in the\n"
 	        "TPM: it cannot be used again, copied or kept. --withdraw takes it back: the next boot counts up, so\n"
 	        "that copies of it die, too. Under strict binding there are no permits.\n"
-	        "Exit status: 0 done, 1 a rise of the floor is pending, or strict binding; 2 usage, 3 this boot was not verified, or nothing could be written.\n",
+	        "Exit status: 0 done, 1 the next boot is to count up (a rise of the floor, an update) and has not been\n"
+	        "yet: reboot first; or strict binding; 2 usage, 3 this boot was not verified, or nothing could be written.\n",
 	.run = run,
 };
