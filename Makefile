@@ -125,8 +125,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 
 TPM_WRAP_test_tpm = -Wl,--wrap=Esys_Unseal
 TPM_WRAP_test_slots = -Wl,--wrap=Tss2_TctiLdr_Initialize
-TPM_WRAP_test_edited = -Wl,--wrap=fsync,--wrap=renameat,--wrap=write
-UNIT_OBJ_test_edited = $(BUILD)/san/cli/approving.o
+TPM_WRAP_test_edited = -Wl,--wrap=fsync,--wrap=renameat,--wrap=write,--wrap=tpm_open
+UNIT_OBJ_test_edited = $(BUILD)/san/cli/approving.o $(BUILD)/san/cli/settle.o
 $(BUILD)/tpm/test_edited: $(UNIT_OBJ_test_edited)
 UNIT_OBJ_test_updates = $(BUILD)/san/cli/approving.o
 $(BUILD)/tpm/test_updates: $(UNIT_OBJ_test_updates)

@@ -205,25 +205,27 @@ void approving_thin(struct approving *a, enum stage stage)
 	}
 }
 
-size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, const uint8_t now[static 32])
+size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, bool foreseen, const uint8_t now[static 32])
 {
-	size_t before = s->slots, fits = s->slots;
+	size_t before = s->slots, fits = s->slots, gone = 0;
 
 	for (size_t i = 0; i < s->slots; i++)
 		if (s->slot[i].object.generation == generation && is_for(&s->slot[i], now))
 			fits = i; /* the newest that does: what is behind it is for boots to come */
 	/* this boot used none of them: nothing is known. Or one that somebody added by hand, a second kernel's for instance */
-	if (fits == before || !s->slot[fits].object.approval.signature_len)
+	if (fits == before || (!foreseen && !s->slot[fits].object.approval.signature_len))
 		return 0;
 	for (size_t i = before; i > 0; i--) {
 		const struct seal_slot *x = &s->slot[i - 1];
 		bool same = x->stage == STAGE_UNSET || x->stage == stage;
 
 		if (x->object.generation != generation || (x->object.resets && i - 1 < fits) ||
-		    (i - 1 < fits && same && !x->once && !is_for(x, now)))
+		    (i - 1 < fits && same && !x->once && !is_for(x, now))) {
+			gone += x->object.generation == generation;
 			drop(s, i - 1);
+		}
 	}
-	return before - s->slots;
+	return gone;
 }
 
 bool approving_end_suspension(struct approving *a, uint32_t resets)

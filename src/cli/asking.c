@@ -74,7 +74,7 @@ int asking_store(enum stage permit, enum stage floor)
 
 	/* a permit must not take its place: nobody would ask for it again */
 	if (permit != STAGE_UNSET && asking_pending(&rises) && rises) {
-		log_error("a rise of the floor has been asked for and not been carried out: reboot first");
+		log_error("the next boot is to raise the floor, or to end what the seal had before an update, and has not been yet: reboot first");
 		return IMAGATE_NOT_ADMITTED;
 	}
 	if (floor != STAGE_UNSET && cmdline_of_now(r.cmdline, &why) != OUTCOME_OK)

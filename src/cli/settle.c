@@ -42,7 +42,7 @@ static enum outcome drop(struct approving *a, struct tpm *t, const struct record
 	if (o != OUTCOME_OK)
 		return o;
 	ret->suspended = !r->suspended && approving_end_suspension(a, resets); /* first: the other drops some of these, too */
-	ret->dropped = approving_superseded(&a->seal, a->generation, r->decision.stage, now);
+	ret->dropped = approving_superseded(&a->seal, a->generation, r->decision.stage, r->foreseen, now);
 	if (!ret->dropped && !ret->suspended)
 		return OUTCOME_OK;
 	/* somebody may have kept a copy of the file. Asked first: a power cut then costs one count, and does not spare the copy */

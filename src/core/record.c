@@ -62,8 +62,8 @@ size_t record_format(const struct record *r, char *ret, size_t size)
 	put(&o, "%s\nverdict=%s\ncause=%s\nstage=%s\nappraise=%s\nrings=%s\n", MAGIC,
 	    verdict_name(d->verdict), cause_name(d->cause), stage_name(d->stage),
 	    appraise_name(f->appraise), ring_words[f->rings]);
-	put(&o, "healed=%u\nsigned-pcrs=%s\nsuspended=%s\nrenew=%s\n", r->healed, tri_words[1 + r->signed_pcrs], tri_words[1 + r->suspended],
-	    tri_words[1 + r->renew]);
+	put(&o, "healed=%u\nsigned-pcrs=%s\nsuspended=%s\nforeseen=%s\nrenew=%s\n", r->healed, tri_words[1 + r->signed_pcrs], tri_words[1 + r->suspended],
+	    tri_words[1 + r->foreseen], tri_words[1 + r->renew]);
 	put(&o, "action=%s\nfloor=%s\nauthority=%s\ngeneration=%" PRIu64 "\nwrong-keys=%u\nreboots=%u\n",
 	    d->verdict == VERDICT_STOP ? action_name(d->action) : "none", stage_name(r->evidence.key.floor),
 	    authority_name(r->evidence.key.authority), r->generation, r->wrong_keys, r->evidence.reboots);
@@ -241,6 +241,8 @@ static void take_line(struct record *r, struct piece key, struct piece v)
 		r->signed_pcrs = piece_is(v, "yes");
 	else if (piece_is(key, "suspended"))
 		r->suspended = piece_is(v, "yes");
+	else if (piece_is(key, "foreseen"))
+		r->foreseen = piece_is(v, "yes");
 	else if (piece_is(key, "renew"))
 		r->renew = piece_is(v, "yes");
 	else if (piece_is(key, "generation"))

@@ -33,6 +33,7 @@ struct record {
 	uint64_t generation;                /* of the seal, after this boot; 0: no key from the TPM */
 	bool signed_pcrs;                   /* the seal opened since these PCR values are signed, not since it was sealed to them */
 	bool suspended;                     /* the seal opened without PCRs, and is not bound to this boot: the next one needs that again */
+	bool foreseen;                      /* the slot that opened was approved for this boot by the one before */
 	bool renew;                         /* the seal is to be bound to another key or epoch of signatures, once this boot is blessed */
 	unsigned healed;                    /* files that got their label back from a catalogue */
 	unsigned wrong_keys;                /* recovery keys typed in vain */

@@ -54,6 +54,7 @@ static enum outcome take_payload(struct boot *b, const struct seal_slot *slot, c
 		b->used = *slot;
 		b->record.signed_pcrs = slot->object.approval.signature_len && !slot->has_mac;
 		b->record.suspended = slot->object.resets;
+		b->record.foreseen = slot->object.approval.signature_len && slot->has_mac && !slot->object.resets;
 		b->sealed_epoch = r.epoch;
 		memcpy(b->sealed_root, r.root, ROOT_ID_LEN);
 		memcpy(b->sealed_cmdline, r.cmdline, CMDLINE_DIGEST_LEN);

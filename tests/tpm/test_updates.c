@@ -158,7 +158,7 @@ static void test_hundred(void **state)
 		extend(&w.c, 4);
 		assert_int_equal(opens(&w, &before), OUTCOME_REFUSED);
 		assert_int_equal(opens(&w, &w.a.seal.slot[1].object), OUTCOME_OK);
-		assert_int_equal(approving_superseded(&w.a.seal, w.a.generation, STAGE_ENFORCE, now), 1);
+		assert_int_equal(approving_superseded(&w.a.seal, w.a.generation, STAGE_ENFORCE, false, now), 1);
 		assert_int_equal(approving_store(&w.a, &why), OUTCOME_OK);
 		assert_int_equal(w.a.seal.slots, 1);
 	}
@@ -187,7 +187,7 @@ static void test_taken_back(void **state)
 	WITH_TPM(&w.c, t, &why)
 		assert_int_equal(approving_add(&w.a, t, approving_base(&w.a, t, &why), &like, now, &why), OUTCOME_OK);
 	assert_int_equal(w.a.seal.slots, 2);
-	assert_int_equal(approving_superseded(&w.a.seal, w.a.generation, STAGE_ENFORCE, now), 0);
+	assert_int_equal(approving_superseded(&w.a.seal, w.a.generation, STAGE_ENFORCE, false, now), 0);
 	chip_reset(&w.c);
 	assert_int_equal(opens(&w, &w.a.seal.slot[1].object), OUTCOME_OK);
 	chip_stop(&w.c);

@@ -607,7 +607,7 @@ static void drops(const struct row *rows, size_t count)
 		x->object.approval.signature_len = rows[i].approved ? 70 : 0;
 		x->object.counter = (uint32_t)i; /* to know it again */
 	}
-	(void)approving_superseded(&s, 7, STAGE_ENFORCE, now);
+	(void)approving_superseded(&s, 7, STAGE_ENFORCE, false, now);
 	for (size_t i = 0; i < count; i++)
 		if (rows[i].stays) {
 			assert_true(left < s.slots);

@@ -9,7 +9,7 @@ static struct record sample(void)
 		.decision = { .verdict = VERDICT_DEGRADED, .cause = CAUSE_KEY_REFUSED, .stage = STAGE_AUDIT },
 		.policy = "/etc/imagate/policy", .policy_rules = 22, .evm_hmac = true, .evm_x509 = true,
 		.module_signatures = true, .ima_certs = 2, .evm_certs = 3, .tpm_ms = 700, .wait_ms = 5000,
-		.total_ms = 6000, .peak_kib = 4096, .suspended = true,
+		.total_ms = 6000, .peak_kib = 4096, .suspended = true, .foreseen = true,
 	};
 
 	r.evidence.facts.appraise = APPRAISE_LOG;
@@ -45,7 +45,7 @@ static void test_roundtrip(void **state)
 	assert_string_equal(back.policy, r.policy);
 	assert_memory_equal(&back.refused, &r.refused, sizeof(r.refused));
 	assert_true(back.policy_rules == 22 && back.ima_certs == 2 && back.evm_certs == 3);
-	assert_true(back.suspended && !back.signed_pcrs && !back.renew);
+	assert_true(back.suspended && back.foreseen && !back.signed_pcrs && !back.renew);
 	assert_true(back.evm_hmac && back.evm_x509 && back.module_signatures);
 	assert_true(back.tpm_ms == 700 && back.wait_ms == 5000 && back.total_ms == 6000 && back.peak_kib == 4096);
 	assert_memory_equal(back.step_ms, r.step_ms, sizeof(r.step_ms));
