@@ -205,6 +205,15 @@ void approving_thin(struct approving *a, enum stage stage)
 	}
 }
 
+/* Behind the one that fits, so foreseen since; then the one before, too, is for what was booted before. */
+static bool has_newer(const struct seal *s, size_t fits, const struct seal_slot *x)
+{
+	for (size_t i = fits + 1; i < s->slots; i++)
+		if (s->slot[i].stage == x->stage && !s->slot[i].once && s->slot[i].object.generation == x->object.generation)
+			return true;
+	return false;
+}
+
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, bool foreseen, const uint8_t now[static 32])
 {
 	size_t before = s->slots, fits = s->slots, gone = 0;
@@ -217,11 +226,12 @@ size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stag
 		return 0;
 	for (size_t i = before; i > 0; i--) {
 		const struct seal_slot *x = &s->slot[i - 1];
-		bool same = x->stage == STAGE_UNSET || x->stage == stage;
+		bool before_it = x->stage == STAGE_UNSET || x->stage == stage || has_newer(s, fits, x);
 
 		if (x->object.generation != generation || (x->object.resets && i - 1 < fits) ||
-		    (i - 1 < fits && same && !x->once && !is_for(x, now))) {
+		    (i - 1 < fits && before_it && !x->once && !is_for(x, now))) {
 			gone += x->object.generation == generation;
+			fits -= i - 1 < fits; /* it moves up */
 			drop(s, i - 1);
 		}
 	}

@@ -34,8 +34,9 @@ enum outcome approving_add(struct approving *a, struct tpm *t, const struct seal
 /* Of the approved slots for a stage that is not this boot's, all but the newest go: there will be one more. */
 void approving_thin(struct approving *a, enum stage stage);
 
-/* What a good boot in the slots with this PCR digest makes superfluous: older ones of its stage, and slots for one boot; with them go other
- * generations. foreseen: it was started from an approved slot, which by now may be sealed. Returns how many of this generation went. */
+/* What a good boot in the slots with this PCR digest makes superfluous: older ones of its stage, and of another for which one was
+ * foreseen since, and slots for one boot; with them go other generations. foreseen: it was started from an approved slot, which by
+ * now may be sealed. Returns how many of this generation went. */
 size_t approving_superseded(struct seal *s, uint64_t generation, enum stage stage, bool foreseen, const uint8_t now[static 32]);
 
 /* Firmware resets by itself while it updates itself. It is one boot all the same: whoever uses the slot counts up. */

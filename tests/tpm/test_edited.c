@@ -798,19 +798,21 @@ static void test_strict_updates(void **state)
 	struct seal_slot like;
 	struct tpm *t = NULL;
 	uint8_t now[32];
+	size_t live;
 
 	(void)state;
 	world_begin(&w, ANSWER_YES, STAGE_FIX);
 	w.config.stage = w.seal.slot[0].stage = STAGE_ENFORCE;
-	w.seal.slot[1] = w.seal.slot[0];
-	w.seal.slot[1].stage = STAGE_AUDIT;
-	memset(w.seal.slot[1].object.pcr_digest, 'a', 32);
-	w.seal.slots = 2;
+	for (w.seal.slots = 1; w.seal.slots < SEAL_SLOTS_LIVE - 1; w.seal.slots++) {
+		w.seal.slot[w.seal.slots] = w.seal.slot[0];
+		w.seal.slot[w.seal.slots].stage = STAGE_AUDIT;
+		memset(w.seal.slot[w.seal.slots].object.pcr_digest, 'a' + (int)w.seal.slots, 32);
+	}
 	WITH_TPM(&w.c, t, NULL)
-		for (size_t i = 0; i < 2; i++)
+		for (size_t i = 0; i < w.seal.slots; i++)
 			seal_slot(&w, t, &w.seal.slot[i]);
 	store(&w);
-	for (int i = 1; i <= 2 * SEAL_SLOTS_LIVE; i++) {
+	for (int i = 1; i <= 4; i++) {
 		values(&w, i - 1, &like.object);
 		memcpy(now, like.object.pcr_digest, 32);
 		start(&w, i - 1);
@@ -824,7 +826,13 @@ static void test_strict_updates(void **state)
 		memset(like.object.pcr_digest, i, 32);
 		assert_int_equal(approve(&w, &a, &like, now), OUTCOME_OK);
 		assert_int_equal(approving_store(&a, NULL), OUTCOME_OK);
+		assert_true(good_boot(&w, i) >= 2);
 		(void)good_boot(&w, i);
+		approving_begin(&w, &a);
+		live = 0;
+		for (size_t k = 0; k < a.seal.slots; k++)
+			live += a.seal.slot[k].object.generation == a.generation;
+		assert_int_equal(live, 2); /* what was before opens nothing, in no stage */
 	}
 	chip_stop(&w.c);
 }

@@ -627,6 +627,9 @@ static void test_superseded(void **state)
 	drops((const struct row[]){ { 7, STAGE_UNSET, 'o', 0, 0, 1 }, { 7, STAGE_UNSET, 'l', 1, 0, 1 } }, 2);
 	/* a second kernel's slot that somebody added by hand is no update */
 	drops((const struct row[]){ { 7, STAGE_ENFORCE, 'o', 0, 0, 1 }, { 7, STAGE_ENFORCE, 'n', 0, 0, 1 } }, 2);
+	/* another stage's, where one was foreseen for it, too; not before that */
+	drops((const struct row[]){ { 7, STAGE_AUDIT, 'o', 0, 0, 0 }, { 7, STAGE_FIX, 'o', 0, 0, 1 }, { 7, STAGE_ENFORCE, 'o', 0, 0, 0 },
+	                            { 7, STAGE_ENFORCE, 'n', 1, 0, 1 }, { 7, STAGE_AUDIT, 'l', 1, 0, 1 } }, 5);
 	/* other stages' and permits stay; another generation's are dead */
 	drops((const struct row[]){ { 7, STAGE_AUDIT, 'o', 0, 0, 1 }, { 7, STAGE_FIX, 'o', 0, 1, 1 }, { 6, STAGE_ENFORCE, 'o', 0, 0, 0 },
 	                            { 7, STAGE_ENFORCE, 'o', 0, 0, 0 }, { 7, STAGE_ENFORCE, 'n', 1, 0, 1 } }, 5);
