@@ -387,9 +387,6 @@ bool sealing_is_strict(void)
 bool sealing_lacks(enum stage stage)
 {
 	static struct seal s;
-	bool lacks = seal_of_here(&s) && s.slots;
 
-	for (size_t i = 0; i < s.slots; i++)
-		lacks = lacks && s.slot[i].stage != STAGE_UNSET && s.slot[i].stage != stage;
-	return lacks;
+	return seal_of_here(&s) && seal_lacks(&s, stage);
 }

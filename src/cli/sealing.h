@@ -60,7 +60,7 @@ void sealing_keep_log(const struct sealing *g);
 /* This system's seal: has each stage a slot of its own? Then there are no permits (no slot for a stage below the floor)
  * and no trials (whose command line, with the tries in it, no slot is for). */
 bool sealing_is_strict(void);
-/* Each stage has one, and this stage has none. */
+/* Each stage has one, and this stage, which uses the key, has none. */
 bool sealing_lacks(enum stage stage);
 
 /* Fills g->fleet. Without such a key OK, and nothing. */

@@ -325,3 +325,14 @@ enum stage seal_floor(const struct seal *s)
 			floor = s->slot[i].floor;
 	return floor;
 }
+
+bool seal_lacks(const struct seal *s, enum stage stage)
+{
+	const uint64_t newest = newest_of(s);
+	bool lacks = s->slots && stage >= STAGE_FIX;
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i].object.generation == newest)
+			lacks = lacks && s->slot[i].stage != STAGE_UNSET && s->slot[i].stage != stage;
+	return lacks;
+}

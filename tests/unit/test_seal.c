@@ -215,6 +215,25 @@ static void test_candidates(void **state)
 	assert_int_equal(seal_floor(&s), STAGE_ENFORCE); /* a permit's floor is not the machine's */
 }
 
+/* Which stage 'imagate stage set' warns of, under strict binding. */
+static void test_lacks(void **state)
+{
+	static struct seal s;
+
+	(void)state;
+	assert_false(seal_lacks(&s, STAGE_ENFORCE));
+	s.slots = 2;
+	s.slot[0].stage = STAGE_AUDIT;
+	s.slot[1].stage = STAGE_ENFORCE;
+	assert_false(seal_lacks(&s, STAGE_AUDIT));
+	assert_true(seal_lacks(&s, STAGE_FIX));
+	assert_false(seal_lacks(&s, STAGE_MEASURE)); /* needs no key */
+	s.slot[1].object.generation = 1; /* the floor rose: what is before is dead */
+	assert_true(seal_lacks(&s, STAGE_AUDIT));
+	s.slot[1].stage = STAGE_UNSET; /* for any */
+	assert_false(seal_lacks(&s, STAGE_AUDIT));
+}
+
 static void test_recovery(void **state)
 {
 	struct secret recovery = { .len = RECOVERY_KEY_LEN }, master = { .len = MASTER_KEY_LEN }, back = { 0 };
@@ -352,7 +371,7 @@ int main(void)
 		cmocka_unit_test(test_roundtrip), cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_unwrap_refuses), cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_candidates), cmocka_unit_test(test_recovery), cmocka_unit_test(test_request), cmocka_unit_test(test_request_floor),
+		cmocka_unit_test(test_candidates), cmocka_unit_test(test_lacks), cmocka_unit_test(test_recovery), cmocka_unit_test(test_request), cmocka_unit_test(test_request_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
