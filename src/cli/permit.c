@@ -42,6 +42,7 @@ static int withdraw_permit(void)
 	struct rollout r;
 	struct record now;
 	int e = grubfile_read("/", block), code;
+	bool rises;
 
 	if (e == 0) {
 		rollout_read(block, &r);
@@ -50,6 +51,11 @@ static int withdraw_permit(void)
 	}
 	if (e < 0 && e != -ENOENT)
 		log_error("GRUB's environment block: %s: the next boot may still ask for the stage of the permit", strerror(-e));
+	/* nobody would ask for it again; and it counts up, too */
+	if (asking_pending(&rises) && rises) {
+		(void)puts("No permit is pending, but a count-up is, from which on no copy of one is worth anything: reboot.");
+		return IMAGATE_OK;
+	}
 	if (unlink(BOOT_REQUEST_PATH) < 0 && errno != ENOENT) {
 		log_error("%s: %s", BOOT_REQUEST_PATH, strerror(errno));
 		return IMAGATE_FAILED;
