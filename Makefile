@@ -115,6 +115,9 @@ UNIT_LIBS_test_qr = -lqrencode -lzbar
 $(BUILD)/unit/test_qr: $(UNIT_OBJ_test_qr)
 UNIT_OBJ_test_foresee = $(patsubst %,$(BUILD)/san/cli/%.o,foresee foreseegrub grubtrace grubnext esp approving)
 $(BUILD)/unit/test_foresee: $(UNIT_OBJ_test_foresee)
+UNIT_OBJ_test_asking  = $(BUILD)/san/cli/asking.o
+UNIT_LIBS_test_asking = -Wl,--wrap=file_read,--wrap=keyring_fetch
+$(BUILD)/unit/test_asking: $(UNIT_OBJ_test_asking)
 UNIT_OBJ_test_permit  = $(BUILD)/san/cli/permit.o
 UNIT_LIBS_test_permit = -Wl,--wrap=unlink
 $(BUILD)/unit/test_permit: $(UNIT_OBJ_test_permit)

@@ -41,8 +41,9 @@ bool asking_pending(bool *ret_floor)
 	bool is;
 	size_t len;
 
+	/* what the gate will not heed, an attacker's for instance, must not keep anybody from asking */
 	is = file_read(AT_FDCWD, BOOT_REQUEST_PATH, REQUEST_MAX, &text, &len) == 0 && asking_key(&generation, &key, NULL) == OUTCOME_OK &&
-	     request_is_pending(text, len, generation, &r);
+	     request_is_pending(text, len, generation, &r) && request_verify(&key, text, &r, NULL) == OUTCOME_OK;
 	*ret_floor = is && r.floor != STAGE_UNSET;
 	return is;
 }
