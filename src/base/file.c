@@ -101,6 +101,14 @@ int dir_open_in_root(int root, const char *path, int *ret_fd)
 	return *ret_fd < 0 ? -errno : 0;
 }
 
+int dir_open_no_links(int root, const char *path, int *ret_fd)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+
+	*ret_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 /* What is read may be a secret: the old buffer is wiped, realloc() would not. */
 static char *grow(char *old, size_t len, size_t size)
 {
