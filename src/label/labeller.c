@@ -68,9 +68,11 @@ static int write_labels(const struct job *j, bool ima, bool evm)
 	return evm_first ? set(j, "security.ima", &j->ima) : error;
 }
 
-/* One answer for all: no use to go on. */
+/* One answer for all: no use to go on. The files of a list lie on any file system: the next one may take labels. */
 static bool stops_all(struct worker *w, const struct job *j, int error, bool hmac)
 {
+	if (w->l->list && (error == EROFS || error == EOPNOTSUPP))
+		return false;
 	if (error == EROFS)
 		walk_stop(*w->walk, error, "write labels", "this file system is mounted read-only");
 	else if (error == EOPNOTSUPP)

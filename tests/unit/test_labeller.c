@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <openssl/pem.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -322,6 +324,43 @@ static void test_immutable(void **state)
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 }
 
+/* A list goes over several file systems: one that takes no labels does not keep the others' files from theirs. */
+static void test_list_over_file_systems(void **state)
+{
+	const struct examine_about about = { .rules = rules, .rules_count = 2, .cred = &match_root, .algo = HASH_SHA256 };
+	const struct signer *with[MAKER_KEYS] = { NULL, NULL };
+	struct paths list = { 0 };
+	struct labeller l = { .about = &about, .threads = 1, .list = &list };
+	char path[96];
+	struct maker maker;
+	CLEAN_FD root = -1;
+
+	(void)state;
+	assert_int_equal(mkdirat(dir, "ro", 0755), 0);
+	put("ro/first", "first", 0755);
+	put("bin/listed", "listed", 0755);
+	(void)snprintf(path, sizeof(path), "%s/ro", dir_name);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(path, path, NULL, MS_BIND, NULL) < 0 || mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		skip(); /* not root */
+	assert_int_equal(paths_add(&list, "/bin/listed", 11), 0);
+	assert_int_equal(paths_add(&list, "/ro/first", 9), 0); /* the walk takes the last first */
+	assert_int_equal(maker_open(HASH_SHA256, with, NULL, &maker, NULL), OUTCOME_OK);
+	l.makers = &maker;
+	root = open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC); /* dir is of the other mounts */
+	assert_int_equal(labeller_run(root, &l, NULL), OUTCOME_OK);
+	assert_int_equal(umount(path), 0);
+	assert_int_equal(l.labelled, 1);
+	assert_int_equal(l.bad_count, 1);
+	assert_string_equal(l.bad[0].path, "/ro/first");
+	assert_string_equal(l.bad[0].reason, "read-only file system");
+	labeller_free(&l);
+	maker_close(&maker);
+	paths_free(&list);
+	assert_int_equal(unlinkat(dir, "bin/listed", 0), 0);
+	assert_int_equal(unlinkat(dir, "ro/first", 0), 0);
+}
+
 /* -- fs-verity ------------------------------------------------------------------------------ */
 
 static enum outcome run_verity(const struct rule *with, size_t count, bool sign, struct labeller *l, struct why *why)
@@ -475,7 +514,7 @@ int main(void)
 		cmocka_unit_test(test_verity_refuses), cmocka_unit_test(test_verity_enables),
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_not_at_rest),
-		cmocka_unit_test(test_immutable), cmocka_unit_test(test_names_of_one_file),
+		cmocka_unit_test(test_immutable), cmocka_unit_test(test_list_over_file_systems), cmocka_unit_test(test_names_of_one_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
