@@ -57,7 +57,8 @@ static unsigned heal_files(struct boot *b, int root, const struct maker *maker, 
 
 	for (size_t i = 0; i < b->preflight.count; i++) {
 		const struct preflight_file *f = &b->preflight.file[i];
-		struct labeller l = { .about = &b->examine, .makers = maker, .threads = 1, .start = f->path, .all = true,
+		struct labeller l = { .about = &b->examine, .makers = maker,
+			.provers = b->prover.state ? &b->prover : NULL, .threads = 1, .start = f->path, .all = true,
 			.proven = proven, .proven_arg = &asked };
 		struct why why = { 0 };
 

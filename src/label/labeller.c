@@ -347,6 +347,7 @@ enum outcome labeller_run(int root, struct labeller *l, struct why *why)
 			workers[i]->linked = linked;
 			workers[i]->walk = &walk;
 			workers[i]->maker = &l->makers[i];
+			workers[i]->prover = l->provers ? &l->provers[i] : NULL;
 		}
 	}
 	if (ok)

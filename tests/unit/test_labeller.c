@@ -49,6 +49,13 @@ static void put(const char *path, const char *text, mode_t mode)
 	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, mode) == 0);
 }
 
+static int setxattr_at(const char *path, const char *name, const char *value)
+{
+	CLEAN_FD fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+
+	return fsetxattr(fd, name, value, strlen(value), 0);
+}
+
 static const char *key_file(const char *name, EVP_PKEY *key)
 {
 	static char path[4][128];
@@ -298,6 +305,26 @@ static void test_not_at_rest(void **state)
 	assert_int_equal(label(false, false, false, l).kept, 1); /* it was labelled as it is now */
 }
 
+/* A signature that is wrong is no label worth keeping: not where somebody can tell. */
+static void test_wrong_signatures(void **state)
+{
+	struct prover provers[2];
+	size_t unverified;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(prover_open(keys, &provers[i], NULL), OUTCOME_OK);
+	(void)label(true, false, false, NONE);
+	put("bin/set", "not what was signed", 04755);
+	assert_int_equal(setxattr_at("lib/x.so", "security.ima", "\3"), 0);
+	assert_int_equal(label(false, false, false, NONE).labelled, 0);
+	assert_int_equal(denied(EVM_OFF, 0, &unverified), 2);
+	assert_int_equal(label(false, false, false, (struct labeller){ .provers = provers }).labelled, 2);
+	assert_int_equal(denied(EVM_OFF, 0, &unverified), 0);
+	for (int i = 0; i < 2; i++)
+		prover_close(&provers[i]);
+}
+
 /* What cannot be labelled is named, with what to do; the rest goes on. */
 static void test_immutable(void **state)
 {
@@ -513,6 +540,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verity_refuses), cmocka_unit_test(test_verity_enables),
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_wrong_signatures),
 		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_not_at_rest),
 		cmocka_unit_test(test_immutable), cmocka_unit_test(test_list_over_file_systems), cmocka_unit_test(test_names_of_one_file),
 	};
