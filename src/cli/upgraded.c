@@ -168,7 +168,8 @@ const struct verb verb_upgraded = {
 	        "  as a hash, where the policy asks for no more and EVM's HMAC is not on.\n"
 	        "Where [catalogue] x509 is there, none of this without a signed catalogue that proves path and content.\n"
 	        "  --if-active            nothing in a boot in which the gate loaded no policy that appraises\n"
-	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none\n"
+	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none, or\n"
+	        "                   the clock was set back behind it\n"
 	        "  --dry-run              only looks\n"
 	        "  --policy FILE, --config FILE\n"
 	        "Exit status: 0 all of it can be used, 1 some will be denied (named), 2 usage or bad input, 3 failed.\n",

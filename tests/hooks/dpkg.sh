@@ -121,6 +121,25 @@ rm $root/etc/default/imagate
 mv $root/etc/imagate/x509-none $root/etc/imagate/x509-catalogue
 end "dpkg: or it is signed here, by a key that /etc/default/imagate names"
 
+begin
+record enforce x509
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+touch -d '+3 days' $root/var/lib/imagate/upgraded
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+end "dpkg: a clock that was set back hides nothing that is installed afterwards"
+
+begin
+in_root dpkg-divert --local --rename --divert /usr/bin/plain.real --add /usr/bin/plain >/dev/null
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain.real: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+in_root dpkg-divert --remove /usr/bin/plain >/dev/null
+end "dpkg: a file that is diverted is looked at where it lies"
+
 # -- what is booted ---------------------------------------------------------------------------
 printf '[key]\nsource = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509\n' >$root/etc/imagate/imagate.conf
 mkdir -p /mnt/kernel/boot

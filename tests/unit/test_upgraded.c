@@ -139,6 +139,7 @@ static void test_dpkg(void **state)
 	put("var/lib/dpkg/info/same.list", "/usr/bin/same\n");
 	at("var/lib/dpkg/info/same.list", 1000, 500);
 	put("var/lib/dpkg/info/new:amd64.list", "/.\n/etc\n/etc/init.d/new\n");
+	put("var/lib/dpkg/diversions", "/usr/bin/same\n/usr/bin/same.real\nwrapper\n/usr/bin/old\n/usr/bin/old.real\n:\n/cut\n");
 	put("var/lib/dpkg/info/new:amd64.md5sums", "/no/list\n");
 	assert_int_equal(changed_by_dpkg(dir, &since, &p, NULL), OUTCOME_OK);
 	paths_sort(&p);
@@ -148,6 +149,8 @@ static void test_dpkg(void **state)
 	assert_true(paths_has(&p, "/var/lib/dpkg/info/new:amd64.postinst"));
 	assert_true(paths_has(&p, "/var/lib/dpkg/info/same.prerm"));
 	assert_false(paths_has(&p, "/usr/bin/same.dpkg-new"));
+	assert_true(paths_has(&p, "/usr/bin/same.real")); /* diverted: there its file lies */
+	assert_false(paths_has(&p, "/usr/bin/old.real"));
 	assert_false(paths_has(&p, "/usr/bin/old"));
 	assert_false(paths_has(&p, "/no/list"));
 	paths_free(&p);
