@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -351,6 +352,34 @@ static void test_immutable(void **state)
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 }
 
+/* tmpfs does not tell an inode's generation, which the HMAC is over: none is better than a wrong one. */
+static void test_no_hmac(void **state)
+{
+	const struct examine_about about = { .rules = rules, .rules_count = 2, .cred = &match_root, .algo = HASH_SHA256 };
+	const struct signer *with[MAKER_KEYS] = { NULL, NULL };
+	char name[] = "/dev/shm/imagate-labeller-XXXXXX", file[64];
+	struct labeller l = { .about = &about, .threads = 1, .all = true };
+	struct maker maker;
+	struct statfs fs;
+	CLEAN_FD root = -1, fd = -1;
+
+	(void)state;
+	if (!mkdtemp(name) || statfs(name, &fs) < 0 || fs.f_type != 0x01021994)
+		skip();
+	(void)snprintf(file, sizeof(file), "%s/x", name);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(maker_open(HASH_SHA256, with, &evm_key, &maker, NULL), OUTCOME_OK);
+	l.makers = &maker;
+	assert_int_equal(labeller_run(root, &l, NULL), OUTCOME_OK);
+	assert_int_equal(unlink(file) + rmdir(name), 0);
+	assert_int_equal(l.labelled, 0);
+	assert_int_equal(l.bad_count, 1);
+	assert_non_null(strstr(l.bad[0].reason, "generation"));
+	labeller_free(&l);
+	maker_close(&maker);
+}
+
 /* A list goes over several file systems: one that takes no labels does not keep the others' files from theirs. */
 static void test_list_over_file_systems(void **state)
 {
@@ -542,7 +571,8 @@ int main(void)
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_wrong_signatures),
 		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_not_at_rest),
-		cmocka_unit_test(test_immutable), cmocka_unit_test(test_list_over_file_systems), cmocka_unit_test(test_names_of_one_file),
+		cmocka_unit_test(test_immutable), cmocka_unit_test(test_no_hmac),
+		cmocka_unit_test(test_list_over_file_systems), cmocka_unit_test(test_names_of_one_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
