@@ -274,6 +274,7 @@ static void checked(const struct treedigest *t, const struct report *r, double s
 static int check_tree(const struct catalogue_wish *w, const struct catalogues *c)
 {
 	struct report report = { .list = NULL };
+	CLEAN_FD root = open(w->root, O_PATH | O_DIRECTORY | O_CLOEXEC); /* digest_tree() says what is wrong with it */
 	struct treedigest t;
 	double seconds = 0;
 	int r = digest_tree(w, &t, &seconds);
@@ -281,7 +282,7 @@ static int check_tree(const struct catalogue_wish *w, const struct catalogues *c
 	if (r == IMAGATE_OK) {
 		report.list = w->json ? json_object_new_array() : NULL;
 		for (size_t i = 0; i < t.count; i++) {
-			enum outcome o = t.entry[i].error ? OUTCOME_BROKEN : catalogue_proves(c, t.entry[i].path, t.entry[i].digest);
+			enum outcome o = t.entry[i].error ? OUTCOME_BROKEN : catalogue_proves_at(c, root, t.entry[i].path, t.entry[i].digest);
 
 			if (o != OUTCOME_OK)
 				tell(c, &t.entry[i], o, &report);

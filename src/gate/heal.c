@@ -31,6 +31,7 @@ static bool key_would_be_used(const struct boot *b)
 
 struct asked {
 	const struct catalogues *catalogues;
+	int root;
 	bool revoked; /* the content that was asked about last */
 };
 
@@ -39,7 +40,7 @@ static bool proven(const char *path, const uint8_t *digest, size_t len, void *ar
 	struct asked *p = arg;
 
 	p->revoked = len == 32 && catalogue_proves_content(p->catalogues, digest) == OUTCOME_REFUSED;
-	return len == 32 && catalogue_proves(p->catalogues, path, digest) == OUTCOME_OK;
+	return len == 32 && catalogue_proves_at(p->catalogues, p->root, path, digest) == OUTCOME_OK;
 }
 
 static void said(const struct why *why, const char *doing)
@@ -52,7 +53,7 @@ static void said(const struct why *why, const char *doing)
 
 static unsigned heal_files(struct boot *b, int root, const struct maker *maker, struct catalogues *c)
 {
-	struct asked asked = { c, false };
+	struct asked asked = { c, root, false };
 	unsigned healed = 0;
 
 	for (size_t i = 0; i < b->preflight.count; i++) {

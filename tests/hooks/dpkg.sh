@@ -88,6 +88,18 @@ silent plain
 [ ! -e $root/run/motd.d/60-imagate-labels ] || fail "it still warns"
 end "dpkg: a package without signatures is named, at once and at login, until it is mended"
 
+begin # built for /bin, which is a link here
+mkdir -p /mnt/merged/bin
+cp /bin/true /mnt/merged/bin/merged
+signed_package merged /mnt/merged
+expect 0 in_root dpkg -i /merged.deb
+says "1 files of what was installed are labelled now"
+has /usr/bin/merged ima
+has /usr/bin/merged evm
+expect 0 in_root imagate catalogue check /usr/bin/merged
+in_root dpkg --purge merged >/dev/null 2>&1
+end "dpkg: a catalogue proves what it has at /bin where that is /usr/bin, too"
+
 begin # the signature of another file, of another key, and content that its catalogue does not have
 mkdir -p /mnt/other/usr/bin
 cp /bin/true /mnt/other/usr/bin/other
