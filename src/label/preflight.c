@@ -97,21 +97,13 @@ static enum label_state examine(const struct walk *w, int fd, const char *path, 
 	return judge(w, path, &inode, &found, ret_hook, ret_mapped);
 }
 
-/* Somebody else than root could keep the machine from booting by what they do to it: to a program of their own that
- * some unit starts, or that ran in a boot that was blessed. */
-static bool others_may_change(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && (st.st_uid != 0 || (st.st_mode & 02) || ((st.st_mode & 020) && st.st_gid != 0));
-}
-
 static void visit(int fd, const char *path, int error, void *arg)
 {
 	struct walk *w = arg;
 	const struct hook *hook;
 	struct preflight_file *f;
 	enum label_state s;
+	struct stat st;
 	bool mapped;
 
 	if (fd < 0) {
@@ -120,7 +112,7 @@ static void visit(int fd, const char *path, int error, void *arg)
 			(void)note(w, path, error == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
 		return;
 	}
-	if (!w->essential && others_may_change(fd))
+	if (!w->essential && fstat(fd, &st) == 0 && !critical_is_roots(&st))
 		return;
 	s = examine(w, fd, path, &hook, &mapped);
 	f = note(w, path, s);
