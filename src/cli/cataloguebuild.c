@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/progress.h"
+#include "cli/shown.h"
 #include "crypto/keyset.h"
 #include "gate/trusted.h"
 #include "label/treedigest.h"
@@ -243,16 +244,18 @@ static void tell(const struct catalogues *c, const struct treedigest_entry *e, e
 {
 	static char reason[CATALOGUE_PATH_LEN + 64];
 	struct json_object *f;
+	struct shown plain;
 
 	r->unproven++;
 	describe(c, e, o, reason, sizeof(reason));
 	if (!r->list) {
-		(void)printf("%s: %s\n", e->path, reason);
+		(void)printf("%s: ", shown(e->path, &plain));
+		(void)printf("%s\n", shown(reason, &plain));
 		return;
 	}
 	f = json_object_new_object();
-	json_object_object_add(f, "path", json_object_new_string(e->path));
-	json_object_object_add(f, "reason", json_object_new_string(reason));
+	json_object_object_add(f, "path", shown_json(e->path));
+	json_object_object_add(f, "reason", shown_json(reason));
 	json_object_array_add(r->list, f);
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/pin.h"
 #include "cli/progress.h"
+#include "cli/shown.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "crypto/signer.h"
@@ -157,7 +158,7 @@ static struct json_object *to_json(const struct labeller *l, bool dry)
 	for (size_t i = 0; i < l->bad_count; i++) {
 		struct json_object *f = json_object_new_object();
 
-		json_object_object_add(f, "path", json_object_new_string(l->bad[i].path));
+		json_object_object_add(f, "path", shown_json(l->bad[i].path));
 		json_object_object_add(f, "reason", json_object_new_string(l->bad[i].reason));
 		json_object_array_add(list, f);
 	}
