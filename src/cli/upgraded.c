@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAMED 10
 #define CONFIG "/etc/imagate/imagate.conf"
@@ -95,6 +96,10 @@ static int upgraded(struct upgraded_wish *w, const struct record *r)
 		code = upgraded_label(w, r, &list, &s, &labelled);
 	if (code == IMAGATE_OK) {
 		say(&s, r, labelled);
+		/* the mark that they were looked at outlives a power cut: so must the labels, ours and those that the kernel wrote
+		 * when they were closed */
+		if (!w->dry_run && list.count)
+			sync();
 		code = w->dry_run ? IMAGATE_OK : keep(w, &s, &now);
 	}
 	if (code == IMAGATE_OK && s.bad_count)

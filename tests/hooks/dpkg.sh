@@ -130,6 +130,15 @@ expect 0 in_root dpkg -i /plain.deb
 says "1 files of what was installed are labelled now"
 has /usr/bin/plain evm
 rm $root/etc/default/imagate
+# and is there after a power cut: what has come to the disk
+truncate -s 150M /mnt/btrfs && mkfs.btrfs -q /mnt/btrfs 2>/dev/null && mount -o loop,commit=300 /mnt/btrfs $root/srv || fail "no btrfs"
+cp /bin/true $root/srv/x; sync
+echo /srv/x >$root/files
+expect 0 in_root imagate upgraded --sign /key --cert /cert.pem --evm-sign /key --evm-cert /cert.pem --files-from /files
+has /srv/x evm
+cp --sparse=always /mnt/btrfs /mnt/cut && umount $root/srv && mount -o loop /mnt/cut $root/srv || fail "no copy"
+has /srv/x evm
+umount $root/srv; rm /mnt/btrfs /mnt/cut
 mv $root/etc/imagate/x509-none $root/etc/imagate/x509-catalogue
 end "dpkg: or it is signed here, by a key that /etc/default/imagate names"
 
