@@ -211,7 +211,7 @@ static int survey(const struct files_wish *w, const struct judging *j, int root,
 	s->provers = provers;
 	for (unsigned i = 0; i < s->threads && o == OUTCOME_OK; i++)
 		o = prover_open(j->keys, &provers[i], &why);
-	if (w->cache && (mkdir(RUN_DIR, 0755) == 0 || errno == EEXIST))
+	if (w->cache && inode_mount_is_unique(root) && (mkdir(RUN_DIR, 0755) == 0 || errno == EEXIST))
 		dir = open(RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0 && fingerprint(j, mark)) {
 		cache_load(dir, CACHE_NAME, mark, &cache);
