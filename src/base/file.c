@@ -92,10 +92,35 @@ int path_in_root(int root, const char *path, char *ret, size_t size, int *ret_fd
 	return r;
 }
 
+int path_real_in_root(int root, const char *path, char *ret, size_t size)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	CLEAN_FD fd = -1;
+	size_t len;
+	int r;
+
+	if (snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path) >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	r = path_in_root(root, dir, ret, size, &fd);
+	if (r < 0)
+		return r;
+	len = strcmp(ret, "/") ? strlen(ret) : 0;
+	return snprintf(ret + len, size - len, "%s", slash) < (int)(size - len) ? 0 : -ENAMETOOLONG;
+}
+
 int dir_open_in_root(int root, const char *path, int *ret_fd)
 {
 	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 	                       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+	*ret_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+int dir_open_no_links(int root, const char *path, int *ret_fd)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
 
 	*ret_fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 	return *ret_fd < 0 ? -errno : 0;

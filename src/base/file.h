@@ -18,8 +18,14 @@ MUST_CHECK int file_open_in_root(int root, const char *path, int *ret_fd);
 /* What path names, found that way: its own path below root, with a leading '/' and no links in it, and an O_PATH fd. */
 MUST_CHECK int path_in_root(int root, const char *path, char *ret, size_t size, int *ret_fd);
 
+/* The path of a file, which need not be there, with the links in its directory's name resolved: /usr/bin/true for
+ * /bin/true. path: absolute. */
+MUST_CHECK int path_real_in_root(int root, const char *path, char *ret, size_t size);
+
 /* A directory found that way. */
 MUST_CHECK int dir_open_in_root(int root, const char *path, int *ret_fd);
+/* A directory, and no link on the way to it (-ELOOP): for a walk whose tree others may change under its hands. */
+MUST_CHECK int dir_open_no_links(int root, const char *path, int *ret_fd);
 
 /* Whole content, NUL-terminated behind the length; -EFBIG above max. Works on files of
  * /proc and /sys that say size 0. *ret is malloc'ed. */

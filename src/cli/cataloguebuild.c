@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/progress.h"
+#include "cli/shown.h"
 #include "crypto/keyset.h"
 #include "gate/trusted.h"
 #include "label/treedigest.h"
@@ -243,16 +244,18 @@ static void tell(const struct catalogues *c, const struct treedigest_entry *e, e
 {
 	static char reason[CATALOGUE_PATH_LEN + 64];
 	struct json_object *f;
+	struct shown plain;
 
 	r->unproven++;
 	describe(c, e, o, reason, sizeof(reason));
 	if (!r->list) {
-		(void)printf("%s: %s\n", e->path, reason);
+		(void)printf("%s: ", shown(e->path, &plain));
+		(void)printf("%s\n", shown(reason, &plain));
 		return;
 	}
 	f = json_object_new_object();
-	json_object_object_add(f, "path", json_object_new_string(e->path));
-	json_object_object_add(f, "reason", json_object_new_string(reason));
+	json_object_object_add(f, "path", shown_json(e->path));
+	json_object_object_add(f, "reason", shown_json(reason));
 	json_object_array_add(r->list, f);
 }
 
@@ -274,6 +277,7 @@ static void checked(const struct treedigest *t, const struct report *r, double s
 static int check_tree(const struct catalogue_wish *w, const struct catalogues *c)
 {
 	struct report report = { .list = NULL };
+	CLEAN_FD root = open(w->root, O_PATH | O_DIRECTORY | O_CLOEXEC); /* digest_tree() says what is wrong with it */
 	struct treedigest t;
 	double seconds = 0;
 	int r = digest_tree(w, &t, &seconds);
@@ -281,7 +285,7 @@ static int check_tree(const struct catalogue_wish *w, const struct catalogues *c
 	if (r == IMAGATE_OK) {
 		report.list = w->json ? json_object_new_array() : NULL;
 		for (size_t i = 0; i < t.count; i++) {
-			enum outcome o = t.entry[i].error ? OUTCOME_BROKEN : catalogue_proves(c, t.entry[i].path, t.entry[i].digest);
+			enum outcome o = t.entry[i].error ? OUTCOME_BROKEN : catalogue_proves_at(c, root, t.entry[i].path, t.entry[i].digest);
 
 			if (o != OUTCOME_OK)
 				tell(c, &t.entry[i], o, &report);

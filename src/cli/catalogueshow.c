@@ -1,6 +1,7 @@
 /* 'imagate catalogue list' and 'diff'. */
 #include "cli/catalogue.h"
 
+#include "cli/shown.h"
 #include "core/advice.h"
 #include "gate/trusted.h"
 
@@ -120,7 +121,7 @@ static void tell(struct changes *c, enum change what, const struct catalogue_ent
 	c->count++;
 	catalogue_path(e, path);
 	if (c->list[what])
-		json_object_array_add(c->list[what], json_object_new_string(path));
+		json_object_array_add(c->list[what], shown_json(path));
 	else
 		(void)printf("%c %.*s\n", sign[what], (int)e->path_len, e->path); /* a newline in it stays escaped */
 }

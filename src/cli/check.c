@@ -1,6 +1,7 @@
 #include "base/clean.h"
 #include "base/log.h"
 #include "cli/files.h"
+#include "cli/shown.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "core/text.h"
@@ -37,9 +38,11 @@ static void print_steps(const struct record *r)
 
 static void print_files(const struct preflight *p)
 {
+	struct shown plain;
+
 	for (size_t i = 0; i < p->count; i++)
 		if (p->file[i].state != LABEL_STATE_GOOD)
-			(void)printf("    %s: %s%s%s\n", p->file[i].path, label_state_name(p->file[i].state),
+			(void)printf("    %s: %s%s%s\n", shown(p->file[i].path, &plain), label_state_name(p->file[i].state),
 			             p->file[i].hook ? " when " : "", p->file[i].hook ? p->file[i].hook->words : "");
 }
 
@@ -69,7 +72,7 @@ static struct json_object *to_json(const struct boot *b)
 	for (size_t i = 0; i < b->preflight.count; i++) {
 		struct json_object *f = json_object_new_object();
 
-		json_object_object_add(f, "path", json_object_new_string(b->preflight.file[i].path));
+		json_object_object_add(f, "path", shown_json(b->preflight.file[i].path));
 		json_object_object_add(f, "state", json_object_new_string(
 				label_state_name(b->preflight.file[i].state)));
 		json_object_array_add(files, f);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/progress.h"
+#include "cli/shown.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "crypto/crypto.h"
@@ -95,6 +96,7 @@ static unsigned line_of(const struct judging *j, unsigned rule)
 static void print_groups(const struct survey *s, const struct judging *j)
 {
 	static struct group groups[GROUPS_MAX];
+	struct shown plain;
 	size_t n = group(s, groups);
 
 	qsort(groups, n, sizeof(*groups), larger);
@@ -102,12 +104,12 @@ static void print_groups(const struct survey *s, const struct judging *j)
 		const struct group *g = &groups[i];
 
 		if (g->state == LABEL_STATE_UNREADABLE)
-			(void)printf("\n  %zu in %s could not be read\n", g->count, g->place);
+			(void)printf("\n  %zu in %s could not be read\n", g->count, shown(g->place, &plain));
 		else
-			(void)printf("\n  %zu in %s denied when %s: %s (%s:%u)\n", g->count, g->place, hook_at(g->hook)->words,
+			(void)printf("\n  %zu in %s denied when %s: %s (%s:%u)\n", g->count, shown(g->place, &plain), hook_at(g->hook)->words,
 			             label_state_name((enum label_state)g->state), j->policy_path, line_of(j, g->rule));
 		for (size_t e = 0; e < EXAMPLES && g->example[e]; e++)
-			(void)printf("      %s\n", g->example[e]->path);
+			(void)printf("      %s\n", shown(g->example[e]->path, &plain));
 		if (g->count > EXAMPLES)
 			(void)printf("      ... and %zu more\n", g->count - EXAMPLES);
 	}
@@ -143,7 +145,7 @@ static struct json_object *to_json(const struct survey *s, const struct judging 
 		const struct survey_bad *b = &s->bad[i];
 		struct json_object *f = json_object_new_object();
 
-		json_object_object_add(f, "path", json_object_new_string(b->path));
+		json_object_object_add(f, "path", shown_json(b->path));
 		json_object_object_add(f, "hook", json_object_new_string(rule_func_name(hook_at(b->hook)->func)));
 		json_object_object_add(f, "cause", json_object_new_string(label_state_name((enum label_state)b->state)));
 		json_object_object_add(f, "line", json_object_new_int((int)line_of(j, b->rule)));
@@ -209,7 +211,7 @@ static int survey(const struct files_wish *w, const struct judging *j, int root,
 	s->provers = provers;
 	for (unsigned i = 0; i < s->threads && o == OUTCOME_OK; i++)
 		o = prover_open(j->keys, &provers[i], &why);
-	if (w->cache && (mkdir(RUN_DIR, 0755) == 0 || errno == EEXIST))
+	if (w->cache && inode_mount_is_unique(root) && (mkdir(RUN_DIR, 0755) == 0 || errno == EEXIST))
 		dir = open(RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0 && fingerprint(j, mark)) {
 		cache_load(dir, CACHE_NAME, mark, &cache);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LABELLED_PATH EVIDENCE_DIR "/labelled" /* with which key all was labelled */
 #define KEY_LINE (4 + 2 * KEY_ID_LEN + 2)
@@ -117,6 +118,7 @@ int labelfix_by_stage(void)
 	again = file_read(AT_FDCWD, LABELLED_PATH, KEY_LINE, &done, &len) == 0 && !strcmp(done, key);
 	o = everywhere(again ? missing : all, report, &thousands, &sum, &why);
 	if (o == OUTCOME_OK && !again && !sum.failed) {
+		sync(); /* what says so outlives a power cut: so must the labels */
 		k = mkdir(EVIDENCE_DIR, 0700) < 0 && errno != EEXIST ? -errno
 		    : file_write_atomic(AT_FDCWD, LABELLED_PATH, key, strlen(key), 0644);
 		if (k < 0)

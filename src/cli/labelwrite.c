@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/pin.h"
 #include "cli/progress.h"
+#include "cli/shown.h"
 #include "cli/verb.h"
 #include "core/advice.h"
 #include "crypto/signer.h"
@@ -111,9 +112,16 @@ static int judge_verity(const struct labelwrite_wish *w, const struct tools *t)
 	return IMAGATE_OK;
 }
 
+struct asked {
+	const struct catalogues *catalogues;
+	int root;
+};
+
 static bool proven(const char *path, const uint8_t *digest, size_t len, void *arg)
 {
-	return len == 32 && catalogue_proves(arg, path, digest) == OUTCOME_OK;
+	const struct asked *a = arg;
+
+	return len == 32 && catalogue_proves_at(a->catalogues, a->root, path, digest) == OUTCOME_OK;
 }
 
 static void close_tools(struct tools *t)
@@ -150,7 +158,7 @@ static struct json_object *to_json(const struct labeller *l, bool dry)
 	for (size_t i = 0; i < l->bad_count; i++) {
 		struct json_object *f = json_object_new_object();
 
-		json_object_object_add(f, "path", json_object_new_string(l->bad[i].path));
+		json_object_object_add(f, "path", shown_json(l->bad[i].path));
 		json_object_object_add(f, "reason", json_object_new_string(l->bad[i].reason));
 		json_object_array_add(list, f);
 	}
@@ -179,8 +187,9 @@ static void say(const struct labeller *l, const struct labelwrite_wish *w, doubl
 
 static int label_one(const struct labelwrite_wish *w, const struct tools *t, int root, const char *start, struct json_object *list)
 {
+	struct asked asked = { t->catalogues, root };
 	struct labeller l = { .about = &t->judging.about, .makers = t->maker, .threads = t->threads, .start = start, .list = w->list, .all = w->all,
-		.dry_run = w->dry_run, .verity = w->verity, .verity_least = (uint64_t)w->verity_least * 1024, .proven = t->catalogues ? proven : NULL, .proven_arg = t->catalogues };
+		.dry_run = w->dry_run, .verity = w->verity, .verity_least = (uint64_t)w->verity_least * 1024, .proven = t->catalogues ? proven : NULL, .proven_arg = &asked };
 	struct progress p;
 	struct why why = { 0 };
 	enum outcome o;

@@ -27,7 +27,7 @@ static bool is_code(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && ((st.st_mode & 0111) || strstr(path, ".so") || strstr(path, ".ko"));
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && critical_is_roots(&st) && ((st.st_mode & 0111) || strstr(path, ".so") || strstr(path, ".ko"));
 }
 
 static int add(struct paths *p, const char *path, size_t len)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAMED 10
 #define CONFIG "/etc/imagate/imagate.conf"
@@ -95,6 +96,10 @@ static int upgraded(struct upgraded_wish *w, const struct record *r)
 		code = upgraded_label(w, r, &list, &s, &labelled);
 	if (code == IMAGATE_OK) {
 		say(&s, r, labelled);
+		/* the mark that they were looked at outlives a power cut: so must the labels, ours and those that the kernel wrote
+		 * when they were closed */
+		if (!w->dry_run && list.count)
+			sync();
 		code = w->dry_run ? IMAGATE_OK : keep(w, &s, &now);
 	}
 	if (code == IMAGATE_OK && s.bad_count)
@@ -168,7 +173,8 @@ const struct verb verb_upgraded = {
 	        "  as a hash, where the policy asks for no more and EVM's HMAC is not on.\n"
 	        "Where [catalogue] x509 is there, none of this without a signed catalogue that proves path and content.\n"
 	        "  --if-active            nothing in a boot in which the gate loaded no policy that appraises\n"
-	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none\n"
+	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none, or\n"
+	        "                   the clock was set back behind it\n"
 	        "  --dry-run              only looks\n"
 	        "  --policy FILE, --config FILE\n"
 	        "Exit status: 0 all of it can be used, 1 some will be denied (named), 2 usage or bad input, 3 failed.\n",

@@ -72,7 +72,9 @@ static int bad_paths(const struct survey *s, bool signable, struct paths *ret)
 
 static bool proven(const char *path, const uint8_t digest[static 32], void *arg)
 {
-	return catalogue_proves(arg, path, digest) == OUTCOME_OK;
+	const struct work *w = arg;
+
+	return catalogue_proves_at(w->catalogues, w->root, path, digest) == OUTCOME_OK;
 }
 
 /* What came with the package. */
@@ -80,7 +82,7 @@ static int by_package(struct work *w, const struct survey *s)
 {
 	struct paths wanted = { 0 };
 	struct ready r = { .root = w->root, .prover = &w->prover[0], .wanted = &wanted, .proven = w->demands_proof ? proven : NULL,
-		.proven_arg = w->catalogues };
+		.proven_arg = w };
 	struct why why = { 0 };
 	int code = bad_paths(s, true, &wanted);
 	enum outcome o;
@@ -114,7 +116,7 @@ static bool content_proven(const struct work *w, const char *path)
 	return !w->demands_proof ||
 	       (file_open(w->root, path, &fd) == 0 &&
 	        p->file(p->state, fd, HASH_SHA256, digest, sizeof(digest), &len, NULL) == OUTCOME_OK && len == sizeof(digest) &&
-	        catalogue_proves(w->catalogues, path, digest) == OUTCOME_OK);
+	        catalogue_proves_at(w->catalogues, w->root, path, digest) == OUTCOME_OK);
 }
 
 /* In the fix stage the kernel labels what it sees; with EVM on it takes no hash from anybody else. */

@@ -47,11 +47,18 @@ static struct timespec coarse_now(void)
 	return t;
 }
 
+/* The clock was set back: what is installed from now on would pass for older than the mark. */
+static bool is_ahead(const struct stat *mark, const struct timespec *now)
+{
+	return mark->st_mtim.tv_sec > now->tv_sec;
+}
+
 int upgraded_begin(void)
 {
 	const struct timespec now = coarse_now();
+	struct stat st;
 
-	if (file_exists(AT_FDCWD, MARK_PATH))
+	if (stat(MARK_PATH, &st) == 0 && !is_ahead(&st, &now))
 		return IMAGATE_OK;
 	return keep_dir() == IMAGATE_OK ? mark(&now) : IMAGATE_FAILED;
 }
@@ -88,7 +95,7 @@ static int add_denied(struct paths *ret)
 	return r == -ENOENT ? IMAGATE_OK : add_text(DENIED_PATH, r, text, len, ret);
 }
 
-static int add_dpkg(struct paths *ret)
+static int add_dpkg(const struct timespec *now, struct paths *ret)
 {
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct why why = { 0 };
@@ -100,6 +107,10 @@ static int add_dpkg(struct paths *ret)
 			return failed(MARK_PATH, errno);
 		log_notice("from now on: what was installed before, 'imagate check --files' judges");
 		return IMAGATE_OK;
+	}
+	if (is_ahead(&st, now)) {
+		log_warning("the clock was set back since the last time: every package is looked at");
+		st.st_mtim = (struct timespec){ 0 };
 	}
 	if (changed_by_dpkg(root, &st.st_mtim, ret, &why) == OUTCOME_OK)
 		return IMAGATE_OK;
@@ -113,7 +124,7 @@ int upgraded_list(const struct upgraded_wish *w, struct paths *ret, struct times
 	int code;
 
 	*ret_now = coarse_now();
-	code = w->files_from ? add_given(w->files_from, ret) : add_dpkg(ret);
+	code = w->files_from ? add_given(w->files_from, ret) : add_dpkg(ret_now, ret);
 	if (code == IMAGATE_OK)
 		code = add_denied(ret);
 	paths_sort(ret);

@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static bool blank(char c)
@@ -71,4 +72,37 @@ bool text_number(const char *p, size_t len, unsigned max, unsigned *ret)
 		return false;
 	*ret = n;
 	return true;
+}
+
+/* How long the character is that begins here; 0: none of UTF-8 does. */
+static size_t utf8_len(const uint8_t *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
+		return 0; /* longer than it need be, half a pair, or beyond the last one */
+	return n;
+}
+
+void text_plain(const char *from, bool controls, char *to, size_t size)
+{
+	const uint8_t *p = (const uint8_t *)from;
+	size_t used = 0;
+
+	for (size_t n; *p; p += n ? n : 1) {
+		bool control = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
+
+		n = utf8_len(p);
+		if (used + (n ? n : 1) >= size)
+			break;
+		if (n == 0 || (control && !controls))
+			to[used++] = '?';
+		else
+			memcpy(to + used, p, n);
+		used += n && (!control || controls) ? n : 0;
+	}
+	to[used] = '\0';
 }

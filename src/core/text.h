@@ -21,5 +21,8 @@ bool text_is(const char *p, size_t len, const char *word);
 bool text_begins(const char *p, size_t len, const char *prefix);
 /* Decimal digits and nothing else, no leading zeros, at most max. */
 bool text_number(const char *p, size_t len, unsigned max, unsigned *ret);
+/* What may be shown of a name that anybody could give: bytes that are no UTF-8 become '?', and, where controls are not
+ * to pass, control characters: a terminal obeys them. Cut to size. */
+void text_plain(const char *from, bool controls, char *to, size_t size);
 
 #endif

@@ -148,6 +148,11 @@ enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, c
 	return o;
 }
 
+void keyset_close(struct keyset *k, enum prover_ring ring)
+{
+	k->complete[ring] = true;
+}
+
 void keyset_hmac(struct keyset *k, const struct secret *key)
 {
 	secret_wipe(&k->hmac);

@@ -22,6 +22,8 @@ enum outcome keyset_add(struct keyset *k, enum prover_ring ring, const char *pat
 /* Every *.der in a directory. The ring is complete then: only now is a signature by an unknown key a bad one. REFUSED or
  * BROKEN: why names the file. */
 enum outcome keyset_add_dir(struct keyset *k, enum prover_ring ring, int root, const char *dir, struct why *why);
+/* The ring will hold nothing but what was added: complete without a directory. */
+void keyset_close(struct keyset *k, enum prover_ring ring);
 /* How many of those this kernel cannot use. */
 size_t keyset_unusable(const struct keyset *k);
 /* 32 to 128 bytes. */

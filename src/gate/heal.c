@@ -31,6 +31,7 @@ static bool key_would_be_used(const struct boot *b)
 
 struct asked {
 	const struct catalogues *catalogues;
+	int root;
 	bool revoked; /* the content that was asked about last */
 };
 
@@ -39,7 +40,7 @@ static bool proven(const char *path, const uint8_t *digest, size_t len, void *ar
 	struct asked *p = arg;
 
 	p->revoked = len == 32 && catalogue_proves_content(p->catalogues, digest) == OUTCOME_REFUSED;
-	return len == 32 && catalogue_proves(p->catalogues, path, digest) == OUTCOME_OK;
+	return len == 32 && catalogue_proves_at(p->catalogues, p->root, path, digest) == OUTCOME_OK;
 }
 
 static void said(const struct why *why, const char *doing)
@@ -52,12 +53,13 @@ static void said(const struct why *why, const char *doing)
 
 static unsigned heal_files(struct boot *b, int root, const struct maker *maker, struct catalogues *c)
 {
-	struct asked asked = { c, false };
+	struct asked asked = { c, root, false };
 	unsigned healed = 0;
 
 	for (size_t i = 0; i < b->preflight.count; i++) {
 		const struct preflight_file *f = &b->preflight.file[i];
-		struct labeller l = { .about = &b->examine, .makers = maker, .threads = 1, .start = f->path, .all = true,
+		struct labeller l = { .about = &b->examine, .makers = maker,
+			.provers = b->prover.state ? &b->prover : NULL, .threads = 1, .start = f->path, .all = true,
 			.proven = proven, .proven_arg = &asked };
 		struct why why = { 0 };
 

@@ -239,6 +239,11 @@ static enum outcome open_prover(struct boot *b, struct why *why)
 	o = *b->config.x509_ima ? keyset_add_dir(b->keys, RING_IMA, b->root, b->config.x509_ima, why) : OUTCOME_OK;
 	if (o == OUTCOME_OK && *b->config.x509_evm)
 		o = keyset_add_dir(b->keys, RING_EVM, b->root, b->config.x509_evm, why);
+	/* made by the gate, with its certificates and no others: the kernel denies what another key signed */
+	if (BOOT_EVIDENCE(b)->facts.rings == RINGS_USER) {
+		keyset_close(b->keys, RING_IMA);
+		keyset_close(b->keys, RING_EVM);
+	}
 	/* where the kernel proves, EVM's key need not be here */
 	if (o == OUTCOME_OK && !b->prove && b->master.len)
 		o = evm_blob_unwrap(&b->master, b->seal.evm_blob, &evm, why);

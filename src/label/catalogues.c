@@ -276,6 +276,31 @@ void catalogue_paths(const struct catalogues *c, const uint8_t digest[static 32]
 	}
 }
 
+struct alias {
+	int root;
+	const char *path;
+	bool found;
+};
+
+static void leads_there(const char *path, void *arg)
+{
+	struct alias *a = arg;
+	char real[PATH_MAX];
+
+	a->found = a->found || (path_real_in_root(a->root, path, real, sizeof(real)) == 0 && !strcmp(real, a->path));
+}
+
+enum outcome catalogue_proves_at(const struct catalogues *c, int root, const char *path, const uint8_t digest[static 32])
+{
+	struct alias a = { root, path, false };
+	enum outcome o = catalogue_proves(c, path, digest);
+
+	if (o == OUTCOME_OK || catalogue_proves_content(c, digest) != OUTCOME_OK)
+		return o;
+	catalogue_paths(c, digest, leads_there, &a);
+	return a.found ? OUTCOME_OK : o;
+}
+
 size_t catalogues_count(const struct catalogues *c)
 {
 	return c ? c->count : 0;

@@ -44,6 +44,9 @@ void catalogues_free(struct catalogues **c);
  *
  * Where two active catalogues have a path, either content is good. Nothing but OK is a proof. */
 enum outcome catalogue_proves(const struct catalogues *c, const char *path, const uint8_t digest[static 32]);
+/* The same; and OK, too, where it is the content of a path that leads there in this root, by links in its directory's
+ * name: packages may be built for /bin/sh. */
+enum outcome catalogue_proves_at(const struct catalogues *c, int root, const char *path, const uint8_t digest[static 32]);
 /* Is it the content of any path? Weaker: a file may lie where it does not belong. OK, REFUSED (revoked), ABSENT,
  * BLOCKED. */
 enum outcome catalogue_proves_content(const struct catalogues *c, const uint8_t digest[static 32]);

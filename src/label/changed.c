@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #define INFO "/var/lib/dpkg/info"
+#define DIVERSIONS "/var/lib/dpkg/diversions"
 #define LIST_MAX (64 * 1024 * 1024)
 
 static bool since(const struct timespec *mtime, const struct timespec *t)
@@ -63,6 +64,44 @@ static int add_package(int info, const char *name, struct paths *ret)
 	return r == 0 ? add_scripts(name, (int)(strlen(name) - strlen(".list")), ret) : r;
 }
 
+static int add_other_names(const char *text, size_t len, struct paths *list)
+{
+	struct text t = { text, text + len };
+	struct paths more = { 0 };
+	const char *from, *to, *by;
+	size_t from_len, to_len, by_len;
+	char path[PATH_MAX];
+	int r = 0;
+
+	paths_sort(list);
+	while (r == 0 && text_line(&t, &from, &from_len) && text_line(&t, &to, &to_len) && text_line(&t, &by, &by_len)) {
+		if (from_len >= sizeof(path))
+			continue;
+		(void)snprintf(path, sizeof(path), "%.*s", (int)from_len, from);
+		if (paths_has(list, path))
+			r = paths_add(&more, to, to_len);
+		r = r == -ENOMEM ? r : 0;
+	}
+	for (size_t i = 0; r == 0 && i < more.count; i++)
+		r = paths_add(list, more.path[i], strlen(more.path[i]));
+	paths_free(&more);
+	return r;
+}
+
+/* What a package has at a path that another one, or the administrator, has diverted lies under the other name. Three
+ * lines each: the path, the other name, who. */
+static int add_diverted(int root, struct paths *list)
+{
+	CLEAN_FREE char *text = NULL;
+	CLEAN_FD fd = -1;
+	size_t len;
+	int r = file_open_in_root(root, DIVERSIONS, &fd);
+
+	if (r == 0)
+		r = file_read_fd(fd, LIST_MAX, &text, &len);
+	return r == 0 ? add_other_names(text, len, list) : r == -ENOENT ? 0 : r;
+}
+
 static enum outcome broken(struct why *why, int error, const char *what)
 {
 	why_set(why, WHY_ERRNO, error, "read", what);
@@ -98,5 +137,8 @@ enum outcome changed_by_dpkg(int root, const struct timespec *t, struct paths *r
 		if (r < 0)
 			return broken(why, -r, d->d_name);
 	}
-	return errno ? broken(why, errno, INFO) : OUTCOME_OK;
+	if (errno)
+		return broken(why, errno, INFO);
+	r = add_diverted(root, ret);
+	return r < 0 ? broken(why, -r, DIVERSIONS) : OUTCOME_OK;
 }

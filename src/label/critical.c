@@ -59,6 +59,11 @@ uint64_t critical_stamp(int root)
 	       stamp_dir(root, "/usr/lib/systemd/system");
 }
 
+bool critical_is_roots(const struct stat *st)
+{
+	return st->st_uid == 0 && !(st->st_mode & 02) && (!(st->st_mode & 020) || st->st_gid == 0);
+}
+
 /* -- the list --------------------------------------------------------------------------- */
 
 struct list {
@@ -78,7 +83,7 @@ static void add(const char *path, void *arg)
 	ssize_t n, r;
 
 	if (file_open_in_root(l->root, path, &fd) < 0 || fstat(fd, &st) < 0 ||
-	    !((st.st_mode & 0111) || strstr(path, ".so") || strstr(path, ".ko")))
+	    !critical_is_roots(&st) || !((st.st_mode & 0111) || strstr(path, ".so") || strstr(path, ".ko")))
 		return;
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", l->root); /* fits */
 	r = readlink(link, root, sizeof(root) - 1);

@@ -181,6 +181,14 @@ int inode_fs_read(int fd, struct inode_fs *ret)
 	return ret->mount == x.stx_mnt_id ? 0 : look_up(fd, &x, ret);
 }
 
+bool inode_mount_is_unique(int fd)
+{
+	struct statx x, slash;
+
+	return statx(fd, "", AT_EMPTY_PATH, WANTED, &x) == 0 && statx(AT_FDCWD, "/", 0, WANTED, &slash) == 0 &&
+	       ((x.stx_mask & STATX_MNT_ID_UNIQUE) || x.stx_mnt_id == slash.stx_mnt_id);
+}
+
 void inode_match_file(const struct inode *i, struct match_file *ret)
 {
 	*ret = (struct match_file){ .fsmagic = i->fs->magic, .fsname = i->fs->name, .uid = i->uid, .gid = i->gid,

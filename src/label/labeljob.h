@@ -19,6 +19,7 @@ struct worker {
 	struct labeller *l;
 	struct walk **walk;
 	const struct maker *maker;
+	const struct prover *prover; /* NULL */
 	struct inode_fs fs;
 	struct labeller_bad *bad;
 	size_t bad_count, bad_room;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MOVES "it changes while it is read: label it once it is at rest"
+#define NO_HMAC "what EVM's HMAC is over, the file system's UUID and the inode's generation, cannot be learned here: it would be wrong"
 #define UNREADABLE "it could not be read, or its label not be made"
 
 static void add_bad(struct worker *w, const char *path, const char *reason)
@@ -68,9 +69,11 @@ static int write_labels(const struct job *j, bool ima, bool evm)
 	return evm_first ? set(j, "security.ima", &j->ima) : error;
 }
 
-/* One answer for all: no use to go on. */
+/* One answer for all: no use to go on. The files of a list lie on any file system: the next one may take labels. */
 static bool stops_all(struct worker *w, const struct job *j, int error, bool hmac)
 {
+	if (w->l->list && (error == EROFS || error == EOPNOTSUPP))
+		return false;
 	if (error == EROFS)
 		walk_stop(*w->walk, error, "write labels", "this file system is mounted read-only");
 	else if (error == EOPNOTSUPP)
@@ -214,6 +217,8 @@ static void label_file(struct worker *w, struct job *j)
 	l->bytes += j->inode.size;
 	if (j->by_verity && j->scope.content)
 		reason = "some rules want its fs-verity digest, others its content: no label is good for both";
+	if (!reason && w->maker->macs && !w->maker->signs[MAKER_EVM] && !(j->inode.fs->has_uuid && j->inode.has_generation))
+		reason = NO_HMAC;
 	if (!reason && (l->proven || (j->labels && !j->by_verity)))
 		reason = content_of(w, j, digest, &len);
 	if (!reason && j->verity)
@@ -345,6 +350,7 @@ enum outcome labeller_run(int root, struct labeller *l, struct why *why)
 			workers[i]->linked = linked;
 			workers[i]->walk = &walk;
 			workers[i]->maker = &l->makers[i];
+			workers[i]->prover = l->provers ? &l->provers[i] : NULL;
 		}
 	}
 	if (ok)

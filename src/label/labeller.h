@@ -6,6 +6,7 @@
 
 #include "base/paths.h"
 #include "core/maker.h"
+#include "core/prover.h"
 #include "label/examine.h"
 
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct labeller {
 	/* given */
 	const struct examine_about *about; /* the policy: what is in scope */
 	const struct maker *makers;        /* one for each thread */
+	const struct prover *provers;      /* the same; a signature that one of them finds wrong is not kept. NULL: any is */
 	unsigned threads;
 	const char *start;                 /* below the root; NULL: all of it */
 	const struct paths *list;          /* these files instead; NULL */

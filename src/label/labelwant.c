@@ -11,6 +11,22 @@ ssize_t labeljob_get(int fd, const char *name, uint8_t buf[static EXAMINE_XATTR_
 	return n < 0 && errno == ENODATA ? 0 : n;
 }
 
+/* No kernel takes it, or it is over other content, or by nobody whose key is there. */
+static bool is_wrong(const struct worker *w, const struct job *j, const struct xattr *is)
+{
+	const struct prover *p = w->prover;
+	uint8_t digest[LABELJOB_DIGEST_MAX];
+	struct label l;
+	size_t len;
+
+	if (!p)
+		return false;
+	label_parse(is->p, is->len, &l);
+	return l.kind != LABEL_SIGNATURE ||
+	       (p->file(p->state, j->fd, l.algo, digest, sizeof(digest), &len, NULL) == OUTCOME_OK &&
+	        p->signature(p->state, RING_IMA, is, digest, len) == PROOF_BAD);
+}
+
 enum outcome labelwant_ima(struct worker *w, struct job *j, const uint8_t *digest, size_t len, struct why *why)
 {
 	const uint8_t type = j->by_verity ? TYPE_VERITY : TYPE_SIGNATURE;
@@ -27,7 +43,7 @@ enum outcome labelwant_ima(struct worker *w, struct job *j, const uint8_t *diges
 	is.len = (size_t)n;
 	j->ima_was = is;
 	if (m->signs[MAKER_IMA] ? is.len && is.p[0] == type && m->signed_by_us(m->state, MAKER_IMA, &is, digest, len)
-	                        : j->by_verity || (is.len && is.p[0] == type)) {
+	                        : j->by_verity || (is.len && is.p[0] == type && !is_wrong(w, j, &is))) {
 		j->ima = is; /* where only hashes are asked for, somebody's signature is worth more; of fs-verity there are no others */
 		return OUTCOME_OK;
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 /* Where the kernel and systemd look for init, in their order: init/main.c, switch-root.c */
 static const char *const inits[] = {
@@ -102,6 +103,7 @@ static void visit(int fd, const char *path, int error, void *arg)
 	const struct hook *hook;
 	struct preflight_file *f;
 	enum label_state s;
+	struct stat st;
 	bool mapped;
 
 	if (fd < 0) {
@@ -110,6 +112,8 @@ static void visit(int fd, const char *path, int error, void *arg)
 			(void)note(w, path, error == -ENOENT ? LABEL_STATE_NO_FILE : LABEL_STATE_UNREADABLE);
 		return;
 	}
+	if (!w->essential && fstat(fd, &st) == 0 && !critical_is_roots(&st))
+		return;
 	s = examine(w, fd, path, &hook, &mapped);
 	f = note(w, path, s);
 	if (f) {

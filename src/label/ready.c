@@ -118,26 +118,11 @@ static void label_at(struct ready *r, const struct labeldump_entry *e, const cha
 	clean_fd(&j.fd);
 }
 
-/* The file's own path, links in its directory resolved: /bin/true is /usr/bin/true. */
-static bool real_path(int root, const char *path, char *ret, size_t size)
-{
-	char dir[LABELDUMP_PATH_LEN];
-	const char *slash = strrchr(path, '/');
-	CLEAN_FD fd = -1;
-	size_t len;
-
-	(void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	if (path_in_root(root, dir, ret, size, &fd) < 0)
-		return false;
-	len = strcmp(ret, "/") ? strlen(ret) : 0;
-	return snprintf(ret + len, size - len, "%s", slash) < (int)(size - len);
-}
-
 static void label_entry(struct ready *r, const struct labeldump_entry *e)
 {
 	char path[LABELDUMP_PATH_LEN], at[LABELDUMP_PATH_LEN + sizeof(NEW_SUFFIX)];
 
-	if (!e->ima_len || !real_path(r->root, e->path, path, sizeof(path)))
+	if (!e->ima_len || path_real_in_root(r->root, e->path, path, sizeof(path)) < 0)
 		return;
 	(void)snprintf(at, sizeof(at), "%s" NEW_SUFFIX, path); /* there is room */
 	label_at(r, e, path, path);

@@ -208,11 +208,11 @@ static bool is_ours(const struct walk *w, int fd)
 static void work(struct runner *r, const struct item *i)
 {
 	const char *dir = i->text, *names = i->text + strlen(i->text) + 1;
-	int fd = openat(r->walk->root, *dir ? dir + 1 : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd, error = dir_open_no_links(r->walk->root, *dir ? dir + 1 : ".", &fd);
 
-	if (fd < 0) {
-		if (errno != ENOENT)
-			unreadable(r, dir, errno);
+	if (error < 0) {
+		if (error != -ENOENT)
+			unreadable(r, dir, -error);
 		return;
 	}
 	if (!i->names_len) {
@@ -267,7 +267,8 @@ static void push_start(struct walk *w)
 }
 
 /* The files of one directory: list->path[i] and those behind it, as far as they lie there, too. Links in the
- * directory's name are resolved as above; one that is not there has no files. Returns how many. */
+ * directory's name are resolved as above; one that is not there has no files, and one that cannot be opened does not
+ * keep the others from being looked at. Returns how many. */
 static size_t push_siblings(struct walk *w, size_t i)
 {
 	const struct paths *l = w->about->list;
@@ -290,8 +291,8 @@ static size_t push_siblings(struct walk *w, size_t i)
 	r = path_in_root(w->root, dir, real, sizeof(real), &fd);
 	if (r == 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		push(w, strcmp(real, "/") ? real : "", names, len);
-	else if (r < 0 && r != -ENOENT && r != -ENOTDIR)
-		walk_stop(w, -r, "open", dir);
+	for (size_t k = 0; r < 0 && r != -ENOENT && r != -ENOTDIR && k < (n ? n : 1); k++)
+		w->about->unreadable(w->about->workers[0], l->path[i + k], -r); /* no thread runs yet */
 	return n ? n : 1;
 }
 

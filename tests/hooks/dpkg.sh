@@ -88,6 +88,18 @@ silent plain
 [ ! -e $root/run/motd.d/60-imagate-labels ] || fail "it still warns"
 end "dpkg: a package without signatures is named, at once and at login, until it is mended"
 
+begin # built for /bin, which is a link here
+mkdir -p /mnt/merged/bin
+cp /bin/true /mnt/merged/bin/merged
+signed_package merged /mnt/merged
+expect 0 in_root dpkg -i /merged.deb
+says "1 files of what was installed are labelled now"
+has /usr/bin/merged ima
+has /usr/bin/merged evm
+expect 0 in_root imagate catalogue check /usr/bin/merged
+in_root dpkg --purge merged >/dev/null 2>&1
+end "dpkg: a catalogue proves what it has at /bin where that is /usr/bin, too"
+
 begin # the signature of another file, of another key, and content that its catalogue does not have
 mkdir -p /mnt/other/usr/bin
 cp /bin/true /mnt/other/usr/bin/other
@@ -118,8 +130,36 @@ expect 0 in_root dpkg -i /plain.deb
 says "1 files of what was installed are labelled now"
 has /usr/bin/plain evm
 rm $root/etc/default/imagate
+# and is there after a power cut: what has come to the disk
+truncate -s 150M /mnt/btrfs && mkfs.btrfs -q /mnt/btrfs 2>/dev/null && mount -o loop,commit=300 /mnt/btrfs $root/srv || fail "no btrfs"
+cp /bin/true $root/srv/x; sync
+echo /srv/x >$root/files
+expect 0 in_root imagate upgraded --sign /key --cert /cert.pem --evm-sign /key --evm-cert /cert.pem --files-from /files
+has /srv/x evm
+cp --sparse=always /mnt/btrfs /mnt/cut && umount $root/srv && mount -o loop /mnt/cut $root/srv || fail "no copy"
+has /srv/x evm
+umount $root/srv; rm /mnt/btrfs /mnt/cut
 mv $root/etc/imagate/x509-none $root/etc/imagate/x509-catalogue
 end "dpkg: or it is signed here, by a key that /etc/default/imagate names"
+
+begin
+record enforce x509
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+touch -d '+3 days' $root/var/lib/imagate/upgraded
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+end "dpkg: a clock that was set back hides nothing that is installed afterwards"
+
+begin
+in_root dpkg-divert --local --rename --divert /usr/bin/plain.real --add /usr/bin/plain >/dev/null
+expect 0 in_root dpkg -i /plain.deb
+says "/usr/bin/plain.real: denied"
+in_root dpkg --purge plain >/dev/null 2>&1
+in_root dpkg-divert --remove /usr/bin/plain >/dev/null
+end "dpkg: a file that is diverted is looked at where it lies"
 
 # -- what is booted ---------------------------------------------------------------------------
 printf '[key]\nsource = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509\n' >$root/etc/imagate/imagate.conf

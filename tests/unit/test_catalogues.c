@@ -282,6 +282,15 @@ static void test_proves(void **state)
 	memset(digest, 0x11, sizeof(digest));
 	catalogue_paths(c, digest, count_path, &paths);
 	assert_int_equal(paths, 2);
+	/* where /bin leads to /usr/bin, and nowhere else; another file of that directory is not meant */
+	empty("usr");
+	empty("usr/bin");
+	assert_int_equal(catalogue_proves_at(c, dir, "/usr/bin/a", digest), OUTCOME_ABSENT);
+	assert_int_equal(symlinkat("usr/bin", dir, "bin"), 0);
+	assert_int_equal(catalogue_proves_at(c, dir, "/usr/bin/a", digest), OUTCOME_OK);
+	assert_int_equal(catalogue_proves_at(c, dir, "/usr/bin/b", digest), OUTCOME_ABSENT);
+	assert_int_equal(catalogue_proves_at(c, dir, "/bin/a", digest), OUTCOME_OK);
+	assert_int_equal(unlinkat(dir, "bin", 0), 0);
 	catalogues_free(&c);
 	assert_null(c);
 }

@@ -1,6 +1,8 @@
 /* Facts, PCR selections, policies, labels, advice: tables of what goes in and what comes out. */
 #include "test.h"
 
+#include "core/text.h"
+
 #include "core/advice.h"
 #include "core/decide.h"
 #include "core/facts.h"
@@ -224,10 +226,38 @@ static void test_why(void **state)
 	assert_null(why_set(NULL, WHY_TEXT, 0, "", ""));
 }
 
+static void test_plain(void **state)
+{
+	static const struct {
+		const char *from, *shown, *json;
+	} rows[] = {
+		{ "", "", "" },
+		{ "/usr/bin/a b", "/usr/bin/a b", "/usr/bin/a b" },
+		{ "/\303\244\342\202\254\360\237\230\200", "/\303\244\342\202\254\360\237\230\200", "/\303\244\342\202\254\360\237\230\200" },
+		{ "/a\n/b\033[2J\177", "/a?/b?[2J?", "/a\n/b\033[2J\177" },
+		{ "/\302\233x", "/?x", "/\302\233x" },               /* a terminal's CSI in one character */
+		{ "/\344x", "/?x", "/?x" },                           /* Latin-1 */
+		{ "/\303", "/?", "/?" },
+		{ "/\342\202", "/??", "/??" },
+		{ "/\300\257\355\240\200", "/?????", "/?????" },    /* longer than need be; half a pair */
+		{ "/123456789012345678901234567890", "/1234567890123456789012", "/1234567890123456789012" },
+		{ "/123456789012345678901\303\244", "/123456789012345678901", "/123456789012345678901" },
+	};
+	char to[24];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		text_plain(rows[i].from, false, to, sizeof(to));
+		assert_string_equal(to, rows[i].shown);
+		text_plain(rows[i].from, true, to, sizeof(to));
+		assert_string_equal(to, rows[i].json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hazard_bpf), cmocka_unit_test(test_hazard_integrity),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_hazard_bpf), cmocka_unit_test(test_hazard_integrity),
 		cmocka_unit_test(test_versions),   cmocka_unit_test(test_safe_lsm),
 		cmocka_unit_test(test_modes),      cmocka_unit_test(test_pcrs),
 		  cmocka_unit_test(test_rules),

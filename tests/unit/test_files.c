@@ -202,14 +202,14 @@ static void test_preflight(void **state)
 static void test_preflight_critical(void **state)
 {
 	static const struct rule sbin_not[] = {
-		{ .action = ACT_DONT_APPRAISE, .has = RULE_FOWNER, .fowner = { 0, '=' } },
+		{ .action = ACT_DONT_APPRAISE, .has = RULE_FGROUP, .fgroup = { 0, '=' } },
 		{ .action = ACT_APPRAISE, .has = RULE_FUNC, .func = FUNC_BPRM_CHECK },
 	};
 
 	(void)state;
 	put("sbin/daemon", "#!/interp\n", 10);
 	assert_int_equal(fchmodat(dir, "sbin/daemon", 0755, 0), 0);
-	assert_int_equal(fchownat(dir, "sbin/daemon", 7, 7, 0), 0);
+	assert_int_equal(fchownat(dir, "sbin/daemon", 0, 7, 0), 0);
 	assert_int_equal(preflight("", NULL, sbin_not, 2), OUTCOME_OK);
 	/* what is not there was not there yesterday; what is there and unlabelled would be denied */
 	assert_int_equal(preflight("", CRITICAL_HEAD "/sbin/gone\n", sbin_not, 2), OUTCOME_OK);
@@ -217,6 +217,14 @@ static void test_preflight_critical(void **state)
 	assert_int_equal(preflight("", CRITICAL_HEAD "junk\n/sbin/daemon\n", sbin_not, 2), OUTCOME_REFUSED);
 	assert_int_equal(p.bad, 1);
 	assert_string_equal(p.file[p.count - 1].path, "/sbin/daemon");
+	/* who may change one of these, root apart, does not decide whether the machine boots */
+	assert_int_equal(fchmodat(dir, "sbin/daemon", 0775, 0), 0);
+	assert_int_equal(preflight("", CRITICAL_HEAD "/sbin/daemon\n", sbin_not, 2), OUTCOME_OK);
+	assert_int_equal(fchmodat(dir, "sbin/daemon", 0755, 0), 0);
+	assert_int_equal(preflight("", CRITICAL_HEAD "/sbin/daemon\n", sbin_not, 2), OUTCOME_REFUSED);
+	assert_int_equal(fchownat(dir, "sbin/daemon", 7, 7, 0), 0);
+	assert_int_equal(preflight("", CRITICAL_HEAD "/sbin/daemon\n", sbin_not, 2), OUTCOME_OK);
+	assert_int_equal(preflight("/sbin/daemon", NULL, sbin_not, 2), OUTCOME_REFUSED); /* but for init */
 	assert_int_equal(preflight("", "Imagate-Critical: 2\n", sbin_not, 2), OUTCOME_BROKEN);
 	preflight_free(&p);
 }

@@ -159,6 +159,14 @@ static void test_signatures(void **state)
 	assert_int_equal(keyset_add_dir(k, RING_EVM, AT_FDCWD, "tests/unit", NULL), OUTCOME_OK);
 	prove_labels(k, true);
 	keyset_free(&k);
+	/* the same where it is said of rings that no directory is for */
+	k = keyset_new();
+	assert_int_equal(add(k, RING_IMA, rsa, rsa_id, sizeof(rsa_id)), OUTCOME_OK);
+	assert_int_equal(add(k, RING_EVM, ec, ec_id, sizeof(ec_id)), OUTCOME_OK);
+	keyset_close(k, RING_IMA);
+	keyset_close(k, RING_EVM);
+	prove_labels(k, true);
+	keyset_free(&k);
 }
 
 static void test_hmac(void **state)

@@ -10,10 +10,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <openssl/pem.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -45,6 +48,13 @@ static void put(const char *path, const char *text, mode_t mode)
 	CLEAN_FD fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
 	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, mode) == 0);
+}
+
+static int setxattr_at(const char *path, const char *name, const char *value)
+{
+	CLEAN_FD fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+
+	return fsetxattr(fd, name, value, strlen(value), 0);
 }
 
 static const char *key_file(const char *name, EVP_PKEY *key)
@@ -296,6 +306,26 @@ static void test_not_at_rest(void **state)
 	assert_int_equal(label(false, false, false, l).kept, 1); /* it was labelled as it is now */
 }
 
+/* A signature that is wrong is no label worth keeping: not where somebody can tell. */
+static void test_wrong_signatures(void **state)
+{
+	struct prover provers[2];
+	size_t unverified;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(prover_open(keys, &provers[i], NULL), OUTCOME_OK);
+	(void)label(true, false, false, NONE);
+	put("bin/set", "not what was signed", 04755);
+	assert_int_equal(setxattr_at("lib/x.so", "security.ima", "\3"), 0);
+	assert_int_equal(label(false, false, false, NONE).labelled, 0);
+	assert_int_equal(denied(EVM_OFF, 0, &unverified), 2);
+	assert_int_equal(label(false, false, false, (struct labeller){ .provers = provers }).labelled, 2);
+	assert_int_equal(denied(EVM_OFF, 0, &unverified), 0);
+	for (int i = 0; i < 2; i++)
+		prover_close(&provers[i]);
+}
+
 /* What cannot be labelled is named, with what to do; the rest goes on. */
 static void test_immutable(void **state)
 {
@@ -320,6 +350,71 @@ static void test_immutable(void **state)
 	labeller_free(&l);
 	maker_close(&maker);
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+}
+
+/* tmpfs does not tell an inode's generation, which the HMAC is over: none is better than a wrong one. */
+static void test_no_hmac(void **state)
+{
+	const struct examine_about about = { .rules = rules, .rules_count = 2, .cred = &match_root, .algo = HASH_SHA256 };
+	const struct signer *with[MAKER_KEYS] = { NULL, NULL };
+	char name[] = "/dev/shm/imagate-labeller-XXXXXX", file[64];
+	struct labeller l = { .about = &about, .threads = 1, .all = true };
+	struct maker maker;
+	struct statfs fs;
+	CLEAN_FD root = -1, fd = -1;
+
+	(void)state;
+	if (!mkdtemp(name) || statfs(name, &fs) < 0 || fs.f_type != 0x01021994)
+		skip();
+	(void)snprintf(file, sizeof(file), "%s/x", name);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(maker_open(HASH_SHA256, with, &evm_key, &maker, NULL), OUTCOME_OK);
+	l.makers = &maker;
+	assert_int_equal(labeller_run(root, &l, NULL), OUTCOME_OK);
+	assert_int_equal(unlink(file) + rmdir(name), 0);
+	assert_int_equal(l.labelled, 0);
+	assert_int_equal(l.bad_count, 1);
+	assert_non_null(strstr(l.bad[0].reason, "generation"));
+	labeller_free(&l);
+	maker_close(&maker);
+}
+
+/* A list goes over several file systems: one that takes no labels does not keep the others' files from theirs. */
+static void test_list_over_file_systems(void **state)
+{
+	const struct examine_about about = { .rules = rules, .rules_count = 2, .cred = &match_root, .algo = HASH_SHA256 };
+	const struct signer *with[MAKER_KEYS] = { NULL, NULL };
+	struct paths list = { 0 };
+	struct labeller l = { .about = &about, .threads = 1, .list = &list };
+	char path[96];
+	struct maker maker;
+	CLEAN_FD root = -1;
+
+	(void)state;
+	assert_int_equal(mkdirat(dir, "ro", 0755), 0);
+	put("ro/first", "first", 0755);
+	put("bin/listed", "listed", 0755);
+	(void)snprintf(path, sizeof(path), "%s/ro", dir_name);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(path, path, NULL, MS_BIND, NULL) < 0 || mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		skip(); /* not root */
+	assert_int_equal(paths_add(&list, "/bin/listed", 11), 0);
+	assert_int_equal(paths_add(&list, "/ro/first", 9), 0); /* the walk takes the last first */
+	assert_int_equal(maker_open(HASH_SHA256, with, NULL, &maker, NULL), OUTCOME_OK);
+	l.makers = &maker;
+	root = open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC); /* dir is of the other mounts */
+	assert_int_equal(labeller_run(root, &l, NULL), OUTCOME_OK);
+	assert_int_equal(umount(path), 0);
+	assert_int_equal(l.labelled, 1);
+	assert_int_equal(l.bad_count, 1);
+	assert_string_equal(l.bad[0].path, "/ro/first");
+	assert_string_equal(l.bad[0].reason, "read-only file system");
+	labeller_free(&l);
+	maker_close(&maker);
+	paths_free(&list);
+	assert_int_equal(unlinkat(dir, "bin/listed", 0), 0);
+	assert_int_equal(unlinkat(dir, "ro/first", 0), 0);
 }
 
 /* -- fs-verity ------------------------------------------------------------------------------ */
@@ -474,8 +569,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verity_refuses), cmocka_unit_test(test_verity_enables),
 		cmocka_unit_test(test_hashes), cmocka_unit_test(test_hmacs), cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_wrong_signatures),
 		cmocka_unit_test(test_only_what_is_proven), cmocka_unit_test(test_start), cmocka_unit_test(test_not_at_rest),
-		cmocka_unit_test(test_immutable), cmocka_unit_test(test_names_of_one_file),
+		cmocka_unit_test(test_immutable), cmocka_unit_test(test_no_hmac),
+		cmocka_unit_test(test_list_over_file_systems), cmocka_unit_test(test_names_of_one_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

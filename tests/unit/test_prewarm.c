@@ -1,6 +1,8 @@
 /* Programs of a small root, mapped ahead: all of them, and no more than the bounds allow. */
 #include "test.h"
 
+#include "base/file.h"
+#include "label/critical.h"
 #include "label/prewarm.h"
 
 #include <fcntl.h>
@@ -74,6 +76,33 @@ static void test_all(void **state)
 	}
 }
 
+static void count_x(const char *path, void *arg)
+{
+	*(unsigned *)arg += !strcmp(path, "/x");
+}
+
+/* What users ran before the boot was blessed is nothing that it needs, and makes the list no longer than it may be. */
+static void test_others_programs(void **state)
+{
+	static char seen[9000 * 3 + 1];
+	CLEAN_FD root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	unsigned x = 0;
+
+	(void)state;
+	for (int i = 0; i < 9000; i++)
+		memcpy(seen + 3 * i, "/x\n", 3);
+	assert_int_equal(mkdirat(root, "var", 0755) + mkdirat(root, "var/lib", 0755) + mkdirat(root, "var/lib/imagate", 0755), 0);
+	put("x", 1);
+	assert_int_equal(file_write_atomic(root, CRITICAL_SEEN_PATH, seen, 3, 0644), 0);
+	assert_true(critical_make(root, count_x, &x));
+	assert_int_equal(x, 1);
+	assert_int_equal(fchownat(root, "x", 7, 7, 0), 0);
+	assert_int_equal(file_write_atomic(root, CRITICAL_SEEN_PATH, seen, sizeof(seen) - 1, 0644), 0);
+	assert_true(critical_make(root, count_x, &x));
+	assert_int_equal(x, 1);
+	assert_int_equal(unlinkat(root, "x", 0), 0);
+}
+
 static void test_bounds(void **state)
 {
 	static const uint64_t most[] = { 0, SIZE - 1, SIZE, 7 * SIZE + 1, PROGRAMS * SIZE - 1 };
@@ -105,7 +134,7 @@ static void test_nothing(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_bounds), cmocka_unit_test(test_nothing) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_others_programs), cmocka_unit_test(test_bounds), cmocka_unit_test(test_nothing) };
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -139,6 +139,7 @@ static void test_dpkg(void **state)
 	put("var/lib/dpkg/info/same.list", "/usr/bin/same\n");
 	at("var/lib/dpkg/info/same.list", 1000, 500);
 	put("var/lib/dpkg/info/new:amd64.list", "/.\n/etc\n/etc/init.d/new\n");
+	put("var/lib/dpkg/diversions", "/usr/bin/same\n/usr/bin/same.real\nwrapper\n/usr/bin/old\n/usr/bin/old.real\n:\n/cut\n");
 	put("var/lib/dpkg/info/new:amd64.md5sums", "/no/list\n");
 	assert_int_equal(changed_by_dpkg(dir, &since, &p, NULL), OUTCOME_OK);
 	paths_sort(&p);
@@ -148,6 +149,8 @@ static void test_dpkg(void **state)
 	assert_true(paths_has(&p, "/var/lib/dpkg/info/new:amd64.postinst"));
 	assert_true(paths_has(&p, "/var/lib/dpkg/info/same.prerm"));
 	assert_false(paths_has(&p, "/usr/bin/same.dpkg-new"));
+	assert_true(paths_has(&p, "/usr/bin/same.real")); /* diverted: there its file lies */
+	assert_false(paths_has(&p, "/usr/bin/old.real"));
 	assert_false(paths_has(&p, "/usr/bin/old"));
 	assert_false(paths_has(&p, "/no/list"));
 	paths_free(&p);
@@ -204,6 +207,76 @@ static void test_list(void **state)
 	paths_free(&found);
 }
 
+static size_t odd_paths;
+
+static void count_odd(void *worker, const char *path, int error)
+{
+	(void)worker;
+	(void)path;
+	assert_int_equal(error, ELOOP);
+	odd_paths++;
+}
+
+/* A directory that cannot be opened is named file by file, and the files of the others are looked at. */
+static void test_list_with_a_loop(void **state)
+{
+	struct paths list = { 0 }, found = { 0 };
+	void *workers[] = { &found };
+	const struct walk_about about = { .threads = 1, .workers = workers, .file = seen, .unreadable = count_odd, .list = &list };
+	struct walk *w = NULL;
+
+	(void)state;
+	put("usr/bin/one", "1");
+	assert_int_equal(symlinkat("loop", dir, "loop"), 0);
+	assert_int_equal(paths_add_lines(&list, "/loop/a\n/loop/b\n/usr/bin/one\n", 30 - 1, NULL), 0);
+	assert_int_equal(walk_run(dir, &about, &w, NULL), OUTCOME_OK);
+	assert_int_equal(odd_paths, 2);
+	assert_int_equal(found.count, 1);
+	paths_free(&list);
+	paths_free(&found);
+}
+
+/* When the walk is in /tree/x, /tree becomes a link that leads out of the root. */
+static void swap(void *worker, int d, const char *name, const char *path)
+{
+	struct stat st;
+
+	(void)d;
+	(void)path;
+	if (!strcmp(name, "trigger") && fstatat(dir, "root/away", &st, 0) < 0) {
+		assert_int_equal(renameat(dir, "root/tree", dir, "root/away"), 0);
+		assert_int_equal(symlinkat("../outside", dir, "root/tree"), 0);
+	}
+	if (!strcmp(name, "victim"))
+		++*(unsigned *)worker;
+}
+
+static void passed_over(void *worker, const char *path, int error)
+{
+	(void)worker;
+	assert_string_equal(path, "/tree/sub");
+	assert_int_equal(error, ELOOP);
+}
+
+static void test_no_way_out(void **state)
+{
+	static const char *const dirs[] = { "root", "root/tree", "root/tree/sub", "outside", "outside/sub" };
+	unsigned victims = 0;
+	void *workers[] = { &victims };
+	const struct walk_about about = { .threads = 1, .workers = workers, .file = swap, .unreadable = passed_over };
+	struct walk *w = NULL;
+	CLEAN_FD root = -1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		assert_int_equal(mkdirat(dir, dirs[i], 0755), 0);
+	put("root/tree/trigger", "");
+	put("outside/sub/victim", "not ours to label");
+	root = openat(dir, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(walk_run(root, &about, &w, NULL), OUTCOME_OK);
+	assert_int_equal(victims, 0);
+}
+
 /* No key proves it: nothing is written, hash or signature. That a good one is written, tests/hooks and the virtual
  * machines show. */
 static void test_ready_unproven(void **state)
@@ -245,7 +318,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths), cmocka_unit_test(test_dump), cmocka_unit_test(test_dpkg),
-		cmocka_unit_test(test_list), cmocka_unit_test(test_ready_unproven),
+		cmocka_unit_test(test_list), cmocka_unit_test(test_list_with_a_loop), cmocka_unit_test(test_no_way_out),
+		cmocka_unit_test(test_ready_unproven),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
