@@ -17,7 +17,7 @@
 #define NAMED 10
 #define CONFIG "/etc/imagate/imagate.conf"
 
-enum { OPT_FROM = 256, OPT_ACTIVE, OPT_BEGIN, OPT_DRY, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_POLICY, OPT_CONFIG };
+enum { OPT_FROM = 256, OPT_ACTIVE, OPT_BEGIN, OPT_FRAGILE, OPT_DRY, OPT_SIGN, OPT_CERT, OPT_EVM_SIGN, OPT_EVM_CERT, OPT_POLICY, OPT_CONFIG };
 
 /* Does this boot appraise anything? */
 static bool active(const struct record *r)
@@ -78,6 +78,24 @@ static int keep(const struct upgraded_wish *w, const struct survey *s, const str
 	return code;
 }
 
+static void as_booted(struct upgraded_wish *w, int root, const struct record *r)
+{
+	if (!kernel_language(root, &w->label.judging.kernel))
+		rule_kernel_debian(KERNEL_NEWEST, &w->label.judging.kernel);
+	if (r)
+		w->label.judging.evm = (r->evm_hmac ? EVM_HMAC : 0) | (r->evm_x509 ? EVM_X509 : 0);
+}
+
+static int fragile(struct upgraded_wish *w, const struct record *r)
+{
+	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (r && r->decision.stage != STAGE_ENFORCE)
+		return IMAGATE_OK; /* nothing is denied */
+	as_booted(w, root, r);
+	return upgraded_fragile(w, root);
+}
+
 static int upgraded(struct upgraded_wish *w, const struct record *r)
 {
 	CLEAN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -87,10 +105,7 @@ static int upgraded(struct upgraded_wish *w, const struct record *r)
 	size_t labelled = 0;
 	int code;
 
-	if (!kernel_language(root, &w->label.judging.kernel))
-		rule_kernel_debian(KERNEL_NEWEST, &w->label.judging.kernel);
-	if (r)
-		w->label.judging.evm = (r->evm_hmac ? EVM_HMAC : 0) | (r->evm_x509 ? EVM_X509 : 0);
+	as_booted(w, root, r);
 	code = upgraded_list(w, &list, &now);
 	if (code == IMAGATE_OK && list.count)
 		code = upgraded_label(w, r, &list, &s, &labelled);
@@ -129,6 +144,7 @@ static int run(const struct verb *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "files-from", required_argument, NULL, OPT_FROM },   { "if-active", no_argument, NULL, OPT_ACTIVE },
 		{ "begin", no_argument, NULL, OPT_BEGIN },             { "dry-run", no_argument, NULL, OPT_DRY },
+		{ "fragile", no_argument, NULL, OPT_FRAGILE },
 		{ "sign", required_argument, NULL, OPT_SIGN },         { "cert", required_argument, NULL, OPT_CERT },
 		{ "evm-sign", required_argument, NULL, OPT_EVM_SIGN }, { "evm-cert", required_argument, NULL, OPT_EVM_CERT },
 		{ "policy", required_argument, NULL, OPT_POLICY },     { "config", required_argument, NULL, OPT_CONFIG },
@@ -137,7 +153,7 @@ static int run(const struct verb *self, int argc, char **argv)
 	static struct record record;
 	static char *no_paths[] = { NULL };
 	struct upgraded_wish w = { .label = { .root = "/", .paths = no_paths, .judging = { .config = CONFIG, .evm_key_fd = -1, .evm = -1 } } };
-	bool if_active = false, begin = false, here = access(RECORD_PATH, F_OK) == 0;
+	bool if_active = false, begin = false, only_fragile = false, here = access(RECORD_PATH, F_OK) == 0;
 
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
@@ -146,6 +162,8 @@ static int run(const struct verb *self, int argc, char **argv)
 			if_active = true;
 		else if (c == OPT_BEGIN)
 			begin = true;
+		else if (c == OPT_FRAGILE)
+			only_fragile = true;
 		else if (c == '?' || !option(&w, c))
 			return verb_usage(self);
 	}
@@ -155,7 +173,9 @@ static int run(const struct verb *self, int argc, char **argv)
 		return IMAGATE_FAILED;
 	if (if_active && (!here || !active(&record)))
 		return IMAGATE_OK;
-	return begin ? upgraded_begin() : upgraded(&w, here ? &record : NULL);
+	if (begin)
+		return upgraded_begin();
+	return only_fragile ? fragile(&w, here ? &record : NULL) : upgraded(&w, here ? &record : NULL);
 }
 
 const struct verb verb_upgraded = {
@@ -175,6 +195,8 @@ const struct verb verb_upgraded = {
 	        "  --if-active            nothing in a boot in which the gate loaded no policy that appraises\n"
 	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none, or\n"
 	        "                   the clock was set back behind it\n"
+	        "  --fragile              only names what no package may bring in a boot in enforce, as the shell and imagate need it\n"
+	        "                   and would be denied it before it could be labelled: the C library under signed.policy\n"
 	        "  --dry-run              only looks\n"
 	        "  --policy FILE, --config FILE\n"
 	        "Exit status: 0 all of it can be used, 1 some will be denied (named), 2 usage or bad input, 3 failed.\n",

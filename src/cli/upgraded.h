@@ -24,6 +24,9 @@ int upgraded_keep(const struct paths *denied, bool from_dpkg, const struct times
 /* Where there is no mark yet, from now on. */
 int upgraded_begin(void);
 
+/* Names, a line each, what would keep this verb from being started if a package brought it. Exit code. */
+int upgraded_fragile(const struct upgraded_wish *w, int root);
+
 /* How many files are bad. */
 size_t upgraded_files(const struct survey *s);
 /* Labels what needs it and can be labelled. record: of this boot, or NULL. Exit code: IMAGATE_OK also where files will

@@ -41,3 +41,35 @@ struct label_scope label_scope_of(const struct examine_about *a, const char *pat
 	}
 	return ret;
 }
+
+/* Source: ima_policy.c, "hash"; ima_main.c, ima_check_last_writer(), which writes the label when the file is closed. */
+static bool kernel_labels(const struct examine_about *a, const struct match_file *file)
+{
+	const struct match_event event = { FUNC_FILE_CHECK, MASK_WRITE, file, a->cred, NULL };
+	struct match m;
+
+	policy_match(a->rules, a->rules_count, &event, &m);
+	return m.hashes || m.appraises;
+}
+
+bool label_scope_denies_new(const struct examine_about *a, const char *path, const struct inode *inode, bool is_elf)
+{
+	const struct evidence_file found = { .is_elf = is_elf };
+	unsigned scope = examine_scope(path, inode, &found);
+	struct match_file file;
+	bool labelled;
+
+	inode_match_file(inode, &file);
+	labelled = kernel_labels(a, &file);
+	for (unsigned i = 0; hook_at(i); i++) {
+		const struct match_event event = { hook_at(i)->func, hook_at(i)->mask, &file, a->cred, NULL };
+		struct match m;
+
+		if (!(scope >> i & 1))
+			continue;
+		policy_match(a->rules, a->rules_count, &event, &m);
+		if (m.appraises && (!labelled || m.demands & (RULE_IMASIG | RULE_SIGV3 | RULE_VERITY)))
+			return true;
+	}
+	return false;
+}

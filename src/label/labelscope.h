@@ -14,5 +14,7 @@ struct label_scope {
 bool label_scope_reads(const struct examine_about *about);
 bool label_scope_code(const char *path, const char *name, const struct inode *inode);
 struct label_scope label_scope_of(const struct examine_about *about, const char *path, const struct inode *inode, bool is_elf);
+/* Would the same file be denied, written anew by root, with no label but the one that the kernel then gives it? */
+bool label_scope_denies_new(const struct examine_about *about, const char *path, const struct inode *inode, bool is_elf);
 
 #endif

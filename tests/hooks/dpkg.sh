@@ -161,6 +161,33 @@ in_root dpkg --purge plain >/dev/null 2>&1
 in_root dpkg-divert --remove /usr/bin/plain >/dev/null
 end "dpkg: a file that is diverted is looked at where it lies"
 
+# libc6 has that file: dpkg says so where it is let so far, and replaces nothing
+begin
+mkdir -p /mnt/libc/lib/x86_64-linux-gnu
+cp $root/usr/lib/x86_64-linux-gnu/libc.so.6 /mnt/libc/lib/x86_64-linux-gnu/
+package libc /mnt/libc
+expect 2 in_root dpkg -i /libc.deb
+says "libc.deb brings /lib/x86_64-linux-gnu/libc.so.6"
+says "NOTHING WAS UNPACKED"
+silent "trying to overwrite"
+expect 100 in_root apt-get install -y /libc.deb
+says "NOTHING WAS UNPACKED"
+(cd /mnt/libc && md5sum lib/x86_64-linux-gnu/libc.so.6 >DEBIAN/md5sums)
+package libc /mnt/libc
+mkdir -p $root/debs/one
+ln -s /libc.deb $root/debs/one/0-libc.deb
+expect 2 in_root sh -c 'cd /debs && dpkg --unpack --recursive one'
+says "NOTHING WAS UNPACKED"
+expect 1 in_root env IMAGATE_UNPACK=anyway dpkg -i /libc.deb
+says "trying to overwrite"
+record audit x509
+expect 1 in_root dpkg -i /libc.deb
+says "trying to overwrite"
+record enforce x509
+expect 0 in_root dpkg -i /plain.deb
+in_root dpkg --purge plain >/dev/null 2>&1
+end "dpkg: what takes away libc before imagate could label it is not unpacked, and why is said"
+
 # -- what is booted ---------------------------------------------------------------------------
 printf '[key]\nsource = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509\n' >$root/etc/imagate/imagate.conf
 mkdir -p /mnt/kernel/boot

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "core/lint.h"
 #include "core/policy.h"
+#include "label/labelscope.h"
 
 #include <fcntl.h>
 
@@ -271,11 +272,45 @@ static void test_shipped(void **state)
 	}
 }
 
+/* Under which of them a library that root writes anew is denied till somebody labels it: there dpkg must not replace libc. */
+static void test_new_library(void **state)
+{
+	static const struct {
+		const char *policy, *fs;
+		bool denied;
+	} written[] = {
+		{ "policy/server.policy", "ext4", false },   { "policy/bastion.policy", "ext4", false },
+		{ "policy/measure.policy", "ext4", false },  { "policy/server.policy", "vfat", true },
+		{ "policy/signed.policy", "ext4", true },    { "policy/container-host.policy", "ext4", true },
+		{ "policy/container-host.policy", "overlay", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(written); i++) {
+		CLEAN_FREE char *text = NULL;
+		struct lint_about about = { .ima_key = TRI_YES };
+		struct inode_fs fs = { .magic = 0xef53 };
+		const struct inode inode = { .fs = &fs, .mode = 0100755 };
+		struct examine_about judge = { .cred = &match_root };
+		size_t len;
+
+		(void)snprintf(fs.name, sizeof(fs.name), "%s", written[i].fs);
+		assert_int_equal(file_read(AT_FDCWD, written[i].policy, POLICY_FILE_MAX, &text, &len), 0);
+		rule_kernel_debian(R(6, 12), &about.kernel);
+		policy_lint(text, len, &about, &lint, complain, (void *)(uintptr_t)written[i].policy);
+		judge.rules = lint.rules;
+		judge.rules_count = lint.count;
+		if (label_scope_denies_new(&judge, "/usr/lib/libc.so.6", &inode, true) != written[i].denied)
+			fail_msg("%s on %s", written[i].policy, written[i].fs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings), cmocka_unit_test(test_ids),   cmocka_unit_test(test_words),
 		cmocka_unit_test(test_too_many), cmocka_unit_test(test_rules), cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_new_library),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

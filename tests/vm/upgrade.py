@@ -236,6 +236,7 @@ def put_signed(box, work):
         with open(os.path.join(tree, "DEBIAN/control"), "w") as f:
             f.write("Package: plain\nVersion: 1\nArchitecture: all\nMaintainer: me <me@example.org>\nDescription: row\n")
         pack(tree, os.path.join(root, "root/plain.deb"))
+        shutil.copy(m.debs("libc6")["libc6"], os.path.join(root, "root/libc6.deb"))
     return der
 
 
@@ -250,11 +251,23 @@ hello | grep -qx '[0-9]*'; echo "hello-2=$?"
 echo "postinst=$(cat /root/postinst | paste -sd,)"
 dpkg -i /root/plain.deb >/run/plain.txt 2>&1; echo "plain-install=$?"
 plain 2>/dev/null; echo "plain=$?"
+apt-get install -y --reinstall --allow-downgrades /root/libc6.deb >/run/libc.txt 2>&1; echo "libc-apt=$?"
+dpkg -i /root/libc6.deb >>/run/libc.txt 2>&1; echo "libc=$?"
+echo "--- libc"; cat /run/libc.txt; echo "--- end"
 for i in 1 2; do echo "--- apt$i"; cat /run/apt$i.txt; echo "--- end"; done
 echo "--- plain"; cat /run/plain.txt; echo "--- end"
 echo "--- motd"; cat /run/motd.d/*labels; echo "--- end"
 echo "--- journal"; journalctl -b --no-pager -q -o cat -t imagate; echo "--- end"
 sync
+"""
+
+
+# what comes of it; nothing can be started any more, the end of this machine included
+ANYWAY = """
+mount -o remount,rw /
+/usr/bin/true; echo "before-libc=$?"
+IMAGATE_UNPACK=anyway dpkg -i /root/libc6.deb >/dev/null 2>&1
+/usr/bin/true 2>/dev/null; echo "after-libc=$?"
 """
 
 
@@ -274,8 +287,11 @@ def signed(kernel, work):
     words = "/usr/bin/plain: denied when run as a program: IMA-signature-required"
     check(r, r.value("plain-install") == "0" and words in r.block("plain") and words in r.block("motd") and words in r.block("journal"),
           "nobody said that it will not run")
-    r = box.boot(KERNEL_STATE + "hello | grep -qx '[0-9]*'; echo hello=$?; plain 2>/dev/null; echo plain=$?\n", files=files)
+    check(r, r.value("libc") == "2" and r.value("libc-apt") == "100" and r.block("libc").count("NOTHING WAS UNPACKED") == 2,
+          "libc was unpacked, or nobody says why not")
+    r = box.boot(KERNEL_STATE + "hello | grep -qx '[0-9]*'; echo hello=$?; plain 2>/dev/null; echo plain=$?\n" + ANYWAY, files=files)
     went_on(r, "admit", "none")
+    check(r, r.value("before-libc") == "0" and r.value("after-libc") == "126", "a libc without a label does no harm: then why keep dpkg from it?")
     check(r, r.value("evm") == "3" and r.value("hello") == "0" and r.value("plain") == "126", "after the reboot it is otherwise")
     return r
 
