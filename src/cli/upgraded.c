@@ -196,7 +196,7 @@ const struct verb verb_upgraded = {
 	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none, or\n"
 	        "                   the clock was set back behind it\n"
 	        "  --fragile              only names what no package may bring in a boot in enforce, as the shell and imagate need it\n"
-	        "                   and would be denied it before it could be labelled: the C library under signed.policy\n"
+	        "                   and would be denied it before it could be labelled: libcrypto under signed.policy\n"
 	        "  --dry-run              only looks\n"
 	        "  --policy FILE, --config FILE\n"
 	        "Exit status: 0 all of it can be used, 1 some will be denied (named), 2 usage or bad input, 3 failed.\n",

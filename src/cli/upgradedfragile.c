@@ -1,5 +1,5 @@
 /* 'imagate upgraded --fragile': what a package must not bring while this policy is in force. A package's files get their labels
- * when dpkg has unpacked them; but for that a shell and imagate must be started, and nothing can that maps an unlabelled libc. */
+ * when dpkg has unpacked them; but for that a shell and imagate must be started, which no library of theirs without a label lets. */
 #include "cli/upgraded.h"
 
 #include "base/log.h"
