@@ -381,7 +381,7 @@ bool sealing_is_strict(void)
 {
 	static struct seal s;
 
-	return seal_of_here(&s) && s.slots && s.slot[0].stage != STAGE_UNSET;
+	return seal_of_here(&s) && seal_is_strict(&s);
 }
 
 bool sealing_lacks(enum stage stage)

@@ -326,6 +326,16 @@ enum stage seal_floor(const struct seal *s)
 	return floor;
 }
 
+bool seal_is_strict(const struct seal *s)
+{
+	const uint64_t newest = newest_of(s);
+	bool strict = false;
+
+	for (size_t i = 0; i < s->slots; i++)
+		strict = strict || (s->slot[i].object.generation == newest && s->slot[i].stage != STAGE_UNSET);
+	return strict;
+}
+
 bool seal_lacks(const struct seal *s, enum stage stage)
 {
 	const uint64_t newest = newest_of(s);

@@ -200,6 +200,8 @@ size_t seal_candidates(const struct seal *s, enum stage stage, const uint8_t *cm
                        size_t ret[static SEAL_SLOTS_MAX]);
 /* The lowest floor that a normal slot of the newest generation names; STAGE_UNSET where there is none. */
 enum stage seal_floor(const struct seal *s);
+/* Each stage has a slot of its own: those of the newest generation say so. */
+bool seal_is_strict(const struct seal *s);
 /* Strict, and this stage, which uses the key, has no slot of the newest generation. */
 bool seal_lacks(const struct seal *s, enum stage stage);
 

@@ -230,8 +230,10 @@ static void test_lacks(void **state)
 	assert_false(seal_lacks(&s, STAGE_MEASURE)); /* needs no key */
 	s.slot[1].object.generation = 1; /* the floor rose: what is before is dead */
 	assert_true(seal_lacks(&s, STAGE_AUDIT));
+	assert_true(seal_is_strict(&s));
 	s.slot[1].stage = STAGE_UNSET; /* for any */
 	assert_false(seal_lacks(&s, STAGE_AUDIT));
+	assert_false(seal_is_strict(&s)); /* whatever the dead one was */
 }
 
 static void test_recovery(void **state)
