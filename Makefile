@@ -131,9 +131,16 @@ $(BUILD)/unit/%: tests/unit/%.c $(SAN_OBJ)
 
 TPM_WRAP_test_tpm = -Wl,--wrap=Esys_Unseal
 TPM_WRAP_test_slots = -Wl,--wrap=Tss2_TctiLdr_Initialize
-TPM_WRAP_test_edited = -Wl,--wrap=fsync,--wrap=renameat,--wrap=write,--wrap=tpm_open
-UNIT_OBJ_test_edited = $(BUILD)/san/cli/approving.o $(BUILD)/san/cli/settle.o
+WORLD_WRAP = -Wl,--wrap=fsync,--wrap=renameat,--wrap=write
+TPM_WRAP_test_edited = $(WORLD_WRAP)
+UNIT_OBJ_test_edited = $(BUILD)/san/cli/approving.o
 $(BUILD)/tpm/test_edited: $(UNIT_OBJ_test_edited)
+TPM_WRAP_test_suspended = $(WORLD_WRAP)
+UNIT_OBJ_test_suspended = $(BUILD)/san/cli/approving.o
+$(BUILD)/tpm/test_suspended: $(UNIT_OBJ_test_suspended)
+TPM_WRAP_test_blessed = $(WORLD_WRAP),--wrap=tpm_open
+UNIT_OBJ_test_blessed = $(BUILD)/san/cli/approving.o $(BUILD)/san/cli/settle.o
+$(BUILD)/tpm/test_blessed: $(UNIT_OBJ_test_blessed)
 UNIT_OBJ_test_updates = $(BUILD)/san/cli/approving.o
 $(BUILD)/tpm/test_updates: $(UNIT_OBJ_test_updates)
 $(BUILD)/tpm/%: tests/tpm/%.c $(SAN_OBJ)
