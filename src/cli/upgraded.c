@@ -195,8 +195,8 @@ const struct verb verb_upgraded = {
 	        "  --if-active            nothing in a boot in which the gate loaded no policy that appraises\n"
 	        "  --begin                only sets the mark that 'since the last time' counts from, where there is none, or\n"
 	        "                   the clock was set back behind it\n"
-	        "  --fragile              only names what no package may bring in a boot in enforce, as the shell and imagate need it\n"
-	        "                   and would be denied it before it could be labelled: libcrypto under signed.policy\n"
+	        "  --fragile              only names what the shell and imagate need, and would be denied if a package brought it in a\n"
+	        "                   boot in enforce, till it is labelled: libc, libcrypto under signed.policy. For the hook\n"
 	        "  --dry-run              only looks\n"
 	        "  --policy FILE, --config FILE\n"
 	        "Exit status: 0 all of it can be used, 1 some will be denied (named), 2 usage or bad input, 3 failed.\n",

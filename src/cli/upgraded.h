@@ -24,7 +24,7 @@ int upgraded_keep(const struct paths *denied, bool from_dpkg, const struct times
 /* Where there is no mark yet, from now on. */
 int upgraded_begin(void);
 
-/* Names, a line each, what would keep this verb from being started if a package brought it. Exit code. */
+/* Names what would keep the hook ("shell PATH") or this verb ("imagate PATH") from being started if a package brought it. Exit code. */
 int upgraded_fragile(const struct upgraded_wish *w, int root);
 
 /* How many files are bad. */

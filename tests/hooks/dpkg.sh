@@ -188,6 +188,31 @@ expect 0 in_root dpkg -i /plain.deb
 in_root dpkg --purge plain >/dev/null 2>&1
 end "dpkg: what takes away libc before imagate could label it is not unpacked, and why is said"
 
+begin # what only imagate needs: the real one
+cp $root/usr/bin/imagate /mnt/stand-in && cp $root/usr/bin/imagate.real $root/usr/bin/imagate
+crypto=usr/lib/x86_64-linux-gnu/libcrypto.so.3
+mkdir -p /mnt/crypto/usr/lib/x86_64-linux-gnu /mnt/crypto/DEBIAN
+cp $root/$crypto /mnt/crypto/$crypto
+package crypto /mnt/crypto
+expect 2 in_root dpkg --force-overwrite -i /crypto.deb
+says "crypto.deb brings /lib/x86_64-linux-gnu/libcrypto.so.3"
+[ ! -e $root/usr/lib/imagate/kept ] || fail "kept for nothing"
+# by imagate as it was, were the new one denied: here it is broken
+printf '#!/bin/sh\ngetfattr -h --absolute-names -d -m security /%s >/postinst; ls /usr/lib/imagate/kept >/kept\n' $crypto >/mnt/crypto/DEBIAN/postinst
+chmod 755 /mnt/crypto/DEBIAN/postinst
+head -c 5000 $root/$crypto >/mnt/crypto/$crypto
+signed_package crypto /mnt/crypto
+cp $root/$crypto /mnt/crypto-was
+expect 0 in_root dpkg --force-overwrite --unpack /crypto.deb
+in_root imagate --help >/mnt/out 2>&1 && fail "imagate is not broken"
+cmp $root/usr/lib/imagate/kept/libcrypto.so.3 /mnt/crypto-was || fail "that is not the file that was"
+has /$crypto ima
+cp $root/usr/lib/imagate/kept/libcrypto.so.3 $root/$crypto.as-it-was && mv $root/$crypto.as-it-was $root/$crypto
+expect 0 in_root dpkg --configure crypto
+[ ! -e $root/usr/lib/imagate/kept ] || fail "it is kept for ever"
+cp /mnt/stand-in $root/usr/bin/imagate
+end "dpkg: what only imagate needs is unpacked where it can be labelled, by imagate as it was"
+
 # -- what is booted ---------------------------------------------------------------------------
 printf '[key]\nsource = tpm\nx509-ima = /etc/imagate/x509\nx509-evm = /etc/imagate/x509\n' >$root/etc/imagate/imagate.conf
 mkdir -p /mnt/kernel/boot

@@ -236,7 +236,11 @@ def put_signed(box, work):
         with open(os.path.join(tree, "DEBIAN/control"), "w") as f:
             f.write("Package: plain\nVersion: 1\nArchitecture: all\nMaintainer: me <me@example.org>\nDescription: row\n")
         pack(tree, os.path.join(root, "root/plain.deb"))
-        shutil.copy(m.debs("libssl3")["libssl3"], os.path.join(root, "root/libssl3.deb"))
+        deb, tree = m.debs("libssl3")["libssl3"], os.path.join(work, "libssl3")
+        shutil.copy(deb, os.path.join(root, "root/libssl3.deb"))
+        repack(deb, tree, m.sh("dpkg-deb", "-f", deb, "Version").strip() + "+signed", append_byte("usr/lib/x86_64-linux-gnu/libcrypto.so.3"))
+        signed_package(tree, "libssl3", 1, key, cert)
+        pack(tree, os.path.join(root, "root/libssl3-signed.deb"))
     return der
 
 
@@ -253,6 +257,9 @@ dpkg -i /root/plain.deb >/run/plain.txt 2>&1; echo "plain-install=$?"
 plain 2>/dev/null; echo "plain=$?"
 apt-get install -y --reinstall --allow-downgrades /root/libssl3.deb >/run/libssl.txt 2>&1; echo "libssl-apt=$?"
 dpkg -i /root/libssl3.deb >>/run/libssl.txt 2>&1; echo "libssl=$?"
+apt-get install -y /root/libssl3-signed.deb >/run/ours.txt 2>&1; echo "ours=$?"
+dpkg-query -W -f 'ours-version=${Version}\n' libssl3; imagate --help >/dev/null; echo "ours-runs=$?"; ls /usr/lib/imagate | grep -c kept | sed s/^/kept=/
+echo "--- ours"; cat /run/ours.txt; echo "--- end"
 echo "--- libssl"; cat /run/libssl.txt; echo "--- end"
 for i in 1 2; do echo "--- apt$i"; cat /run/apt$i.txt; echo "--- end"; done
 echo "--- plain"; cat /run/plain.txt; echo "--- end"
@@ -272,7 +279,7 @@ imagate --help >/dev/null 2>&1; echo "after-libssl=$?"
 
 
 def signed(kernel, work):
-    """signed.policy in enforce with EVM's HMAC on: what apt brings signed is labelled before it is configured, and runs, and is upgraded; what is not is named and denied; libcrypto, without which nothing could be labelled, is not unpacked; the reboot is admitted"""
+    """signed.policy in enforce with EVM's HMAC on: what apt brings signed is labelled before it is configured, and runs, and is upgraded; what is not is named and denied; libcrypto, without which nothing could be labelled, is unpacked only with signatures; the reboot is admitted"""
     box = Box(kernel, work, config=CONF)
     der = put_signed(box, work)
     files = {"etc/imagate/policy": policy_file("signed"), "etc/imagate/x509/builder.der": der}
@@ -289,6 +296,9 @@ def signed(kernel, work):
           "nobody said that it will not run")
     check(r, r.value("libssl") == "2" and r.value("libssl-apt") == "100" and r.block("libssl").count("NOTHING WAS UNPACKED") == 2,
           "libcrypto was unpacked, or nobody says why not")
+    check(r, r.value("ours") == "0" and r.value("ours-version").endswith("+signed") and "files of what was installed are labelled now" in r.block("ours"),
+          "a libcrypto that brings its signatures is not installed")
+    check(r, r.value("ours-runs") == "0" and r.value("kept") == "0", "imagate does not run with it, or keeps the old one")
     r = box.boot(KERNEL_STATE + "hello | grep -qx '[0-9]*'; echo hello=$?; plain 2>/dev/null; echo plain=$?\n" + ANYWAY, files=files)
     went_on(r, "admit", "none")
     check(r, r.value("before-libssl") == "0" and r.value("after-libssl") == "127", "a libcrypto without a label does no harm: then why keep dpkg from it?")
