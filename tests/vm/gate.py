@@ -11,7 +11,8 @@ import struct
 import subprocess
 
 import machine as m
-from common import ENFORCE, EXTEND_UNIT, HOST_UP, KERNEL_STATE, boot, check, in_journal, initrd_unit, make_signer, record, stopped, went_on
+from common import (ENFORCE, EXTEND_UNIT, HOST_UP, KERNEL_STATE, boot, check, in_journal, initrd_unit, make_signer, record, signer, stopped,
+                    went_on)
 from golden import conf, golden, lsm_for
 
 # programs of the image that nothing starts by itself
