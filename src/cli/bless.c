@@ -118,10 +118,11 @@ static int bless(void)
 	else if (settled.dropped)
 		log_notice("%zu slots of the seal, for what was booted before the update, are gone; with the next boot copies of them open nothing", settled.dropped);
 	code = bless_trial(&r, &c);
-	if (code == IMAGATE_OK && r.renew)
+	if (code == IMAGATE_OK && r.renew) {
 		code = asking_count_up(r.evidence.key.floor);
-	if (code == IMAGATE_OK && r.renew)
-		log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
+		if (code == IMAGATE_OK)
+			log_notice("the next boot binds the seal to the key and epoch of signatures that imagate.conf names; older ones open it no more");
+	}
 	if (code != IMAGATE_OK)
 		return code;
 	k = file_write_atomic(AT_FDCWD, "/run/imagate/blessed", "", 0, 0644);

@@ -9,10 +9,8 @@
 #include "label/closure.h"
 #include "label/labelscope.h"
 
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* In this order: what the shell needs, too, is the shell's. */
 static const struct {
@@ -32,7 +30,6 @@ static void visit(int fd, const char *path, int error, void *arg)
 	struct fragile *f = arg;
 	struct inode inode;
 	struct shown plain;
-	char head[SELFMAG];
 
 	(void)error; /* what is not there is not needed */
 	for (size_t i = 0; i < f->seen.count; i++)
@@ -41,7 +38,7 @@ static void visit(int fd, const char *path, int error, void *arg)
 	if (fd < 0 || inode_read(fd, &f->fs, &inode) < 0)
 		return;
 	f->broken |= paths_add(&f->seen, path, strlen(path)) < 0;
-	if (label_scope_denies_new(f->about, path, &inode, pread(fd, head, SELFMAG, 0) == SELFMAG && !memcmp(head, ELFMAG, SELFMAG)))
+	if (label_scope_denies_new(f->about, path, &inode, inode_is_elf(fd)))
 		(void)printf("%s %s\n", f->whose, shown(path, &plain));
 }
 

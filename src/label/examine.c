@@ -158,7 +158,7 @@ enum outcome examine_file(struct examiner *e, int fd, const char *name, const st
                           struct why *why)
 {
 	bool may_be_code = (inode->mode & 0111) || strstr(name, ".so");
-	uint8_t label[EXAMINE_XATTR_MAX], magic[4];
+	uint8_t label[EXAMINE_XATTR_MAX];
 	struct xattr ima;
 	ssize_t n = fgetxattr(fd, "security.ima", label, sizeof(label));
 	enum outcome o;
@@ -172,8 +172,7 @@ enum outcome examine_file(struct examiner *e, int fd, const char *name, const st
 	if (ima.len)
 		memcpy(ret->ima_head, label, ima.len < sizeof(ret->ima_head) ? ima.len : sizeof(ret->ima_head));
 	/* where nothing else reads the content, a cold disk is spared, too */
-	ret->is_elf = (may_be_code || ima.len) && pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-	              !memcmp(magic, "\177ELF", sizeof(magic));
+	ret->is_elf = (may_be_code || ima.len) && inode_is_elf(fd);
 	o = prove_ima(e, fd, &ima, ret, why);
 	return o == OUTCOME_OK ? prove_evm(e, fd, inode, ret, why) : o;
 }

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -187,6 +188,13 @@ bool inode_mount_is_unique(int fd)
 
 	return statx(fd, "", AT_EMPTY_PATH, WANTED, &x) == 0 && statx(AT_FDCWD, "/", 0, WANTED, &slash) == 0 &&
 	       ((x.stx_mask & STATX_MNT_ID_UNIQUE) || x.stx_mnt_id == slash.stx_mnt_id);
+}
+
+bool inode_is_elf(int fd)
+{
+	char magic[SELFMAG];
+
+	return pread(fd, magic, SELFMAG, 0) == SELFMAG && !memcmp(magic, ELFMAG, SELFMAG);
 }
 
 void inode_match_file(const struct inode *i, struct match_file *ret)

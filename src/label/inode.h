@@ -42,6 +42,8 @@ int inode_fs_read(int fd, struct inode_fs *ret);
 /* Is the mount's id one that no other mount gets in this boot? Always so for that of "/", and from 6.8 on; before, another
  * image that is mounted in the place of one has the same, and may have the same inodes and times. */
 bool inode_mount_is_unique(int fd);
+/* By its first bytes; false, too, where they cannot be read. */
+bool inode_is_elf(int fd);
 void inode_match_file(const struct inode *i, struct match_file *ret);
 
 #endif

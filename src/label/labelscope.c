@@ -19,6 +19,15 @@ bool label_scope_reads(const struct examine_about *a)
 	return false;
 }
 
+static struct match at(const struct examine_about *a, const struct match_file *file, enum rule_func func, unsigned mask)
+{
+	const struct match_event event = { func, mask, file, a->cred, NULL };
+	struct match m;
+
+	policy_match(a->rules, a->rules_count, &event, &m);
+	return m;
+}
+
 struct label_scope label_scope_of(const struct examine_about *a, const char *path, const struct inode *inode, bool is_elf)
 {
 	const struct evidence_file found = { .is_elf = is_elf };
@@ -28,13 +37,11 @@ struct label_scope label_scope_of(const struct examine_about *a, const char *pat
 
 	inode_match_file(inode, &file);
 	for (unsigned i = 0; hook_at(i); i++) {
-		const struct hook *h = hook_at(i);
-		const struct match_event event = { h->func, h->mask, &file, a->cred, NULL };
 		struct match m;
 
 		if (!(scope >> i & 1))
 			continue;
-		policy_match(a->rules, a->rules_count, &event, &m);
+		m = at(a, &file, hook_at(i)->func, hook_at(i)->mask);
 		ret.content |= m.appraises && !(m.demands & RULE_VERITY);
 		ret.verity |= m.appraises && (m.demands & RULE_VERITY);
 		ret.measured |= m.measures && (m.demands & RULE_VERITY);
@@ -45,10 +52,8 @@ struct label_scope label_scope_of(const struct examine_about *a, const char *pat
 /* Source: ima_policy.c, "hash"; ima_main.c, ima_check_last_writer(), which writes the label when the file is closed. */
 static bool kernel_labels(const struct examine_about *a, const struct match_file *file)
 {
-	const struct match_event event = { FUNC_FILE_CHECK, MASK_WRITE, file, a->cred, NULL };
-	struct match m;
+	const struct match m = at(a, file, FUNC_FILE_CHECK, MASK_WRITE);
 
-	policy_match(a->rules, a->rules_count, &event, &m);
 	return m.hashes || m.appraises;
 }
 
@@ -62,12 +67,11 @@ bool label_scope_denies_new(const struct examine_about *a, const char *path, con
 	inode_match_file(inode, &file);
 	labelled = kernel_labels(a, &file);
 	for (unsigned i = 0; hook_at(i); i++) {
-		const struct match_event event = { hook_at(i)->func, hook_at(i)->mask, &file, a->cred, NULL };
 		struct match m;
 
 		if (!(scope >> i & 1))
 			continue;
-		policy_match(a->rules, a->rules_count, &event, &m);
+		m = at(a, &file, hook_at(i)->func, hook_at(i)->mask);
 		if (m.appraises && (!labelled || m.demands & (RULE_IMASIG | RULE_SIGV3 | RULE_VERITY)))
 			return true;
 	}

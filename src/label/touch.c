@@ -1,6 +1,7 @@
 #include "label/touch.h"
 
 #include "base/clean.h"
+#include "label/inode.h"
 #include "label/walk.h"
 
 #include <errno.h>
@@ -18,14 +19,6 @@ static bool kernel_loads(const char *path)
 {
 	return strstr(path, "/lib/modules/") || strstr(path, "/lib/firmware/") ||
 	       !strncmp(path, "/boot/vmlinuz", 13) || !strncmp(path, "/boot/initrd", 12);
-}
-
-static bool is_elf(int fd)
-{
-	char magic[4];
-
-	return pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-	       !memcmp(magic, "\177ELF", sizeof(magic));
 }
 
 static bool has_label(int fd)
@@ -64,7 +57,7 @@ enum verdict { PASSED_OVER, KEPT, LABELLED, FAILED };
 static enum verdict touch_file(const struct touch *t, int fd, const char *path, const struct stat *st, const char **ret_reason)
 {
 	*ret_reason = NULL;
-	if (!(st->st_mode & 0111) && !kernel_loads(path) && !is_elf(fd))
+	if (!(st->st_mode & 0111) && !kernel_loads(path) && !inode_is_elf(fd))
 		return PASSED_OVER;
 	if (has_label(fd) || (t->mode == LOOK && st->st_size == 0)) {
 		*ret_reason = t->mode == ALL ? touch_fd(fd, (size_t)st->st_size) : NULL;

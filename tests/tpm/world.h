@@ -16,13 +16,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static const char blob[] =
-	"default user:imagate-master 64 "
-	"000102030405060708090a0b0c0d0e0f00"
-	"202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
-	"404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
-	"606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f";
-
 /* -- what is cut ------------------------------------------------------------------------------- */
 
 /* From now on, the cut_at-th change of the disk is the last thing that does not happen any more; 0: none. */
@@ -135,7 +128,7 @@ static inline void world_begin(struct world *w, enum answer online, enum stage f
 	assert_true(secret_random(&w->master, MASTER_KEY_LEN));
 	assert_int_equal(counter_auth_of(&w->master, &w->auth, NULL), OUTCOME_OK);
 	assert_int_equal(key_id_of(&w->master, w->seal.key_id, NULL), OUTCOME_OK);
-	(void)snprintf(w->seal.evm_blob, sizeof(w->seal.evm_blob), "%s", blob);
+	(void)snprintf(w->seal.evm_blob, sizeof(w->seal.evm_blob), "default user:imagate-master 64 %0226d", 0);
 	root = open(w->c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(binding_cmdline(root, "", w->cmdline, NULL), OUTCOME_OK);
 	*s = (struct seal_slot){ .floor = floor, .cmdline_bound = true, .object.pcrs = DEFAULT_PCRS };
